@@ -1,0 +1,146 @@
+"""The vocabulary that protocol/, operations/ and store/ share; pure.
+
+A *document* is the JSON form of one resource. A *scope* is whose resource it is. A *record* is a
+document as the store keeps it. A *call* is one request on its way to a handler.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class Scope:
+    """Whose resources: read from the credential scope of a request's signature."""
+
+    account: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of resource and SageMaker's own sentences about it (contract A4).
+
+    ``absent`` and ``taken`` may hold ``{arn}`` and ``{name}``; ``taken_error`` is the class raised
+    when the name is in use.
+    """
+
+    name: str
+    arn_segment: str
+    absent: str
+    taken: str
+    taken_error: type[Exception]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A document as the store keeps it.
+
+    Attributes:
+        arn: the lower-cased ARN (contract A6).
+        phase: the state's name in the kind's state table.
+        version: grows by one with every write; guards against lost updates.
+    """
+
+    kind: str
+    scope: Scope
+    name: str
+    arn: str
+    phase: str
+    document: Document
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a resource's history."""
+
+    at: float
+    event: str
+    phase: str
+    message: str
+
+
+class Store(Protocol):
+    """What handlers and the reconciler may do with documents; ``store.documents`` provides it."""
+
+    def create(self, kind: Kind, scope: Scope, name: str, phase: str, document: Document) -> Record:
+        """Keep a new document; raises the kind's ``taken_error`` if the name is in use."""
+        ...
+
+    def fetch(self, kind: Kind, scope: Scope, name: str) -> Record:
+        """Return the record; raises ValidationException with the kind's ``absent`` sentence."""
+        ...
+
+    def find(self, kind: Kind, scope: Scope, name: str) -> Record | None: ...
+
+    def find_arn(self, arn: str) -> Record | None:
+        """Return the record that this ARN names, of any kind."""
+        ...
+
+    def select(self, kind: Kind, scope: Scope | None = None) -> Iterator[Record]:
+        """Yield all records of a kind, of one scope or of all, oldest first."""
+        ...
+
+    def change(
+        self,
+        kind: Kind,
+        scope: Scope,
+        name: str,
+        change: Callable[[Record], tuple[str, Document]],
+        *,
+        event: str,
+        message: str = "",
+    ) -> Record:
+        """Apply ``change(record) -> (phase, document)`` in one transaction and add to the history.
+
+        Raises the kind's ``absent`` error if there is no such record; what ``change`` raises
+        passes through and nothing is written.
+        """
+        ...
+
+    def remove(self, kind: Kind, scope: Scope, name: str) -> None:
+        """Forget the record, its history and its tags; raises ``absent`` if there is none."""
+        ...
+
+    def history(self, kind: Kind, scope: Scope, name: str) -> list[Entry]: ...
+
+    def tags(self, arn: str) -> dict[str, str]: ...
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> dict[str, str]:
+        """Add or replace tags; returns all of the resource's tags."""
+        ...
+
+    def untag(self, arn: str, keys: list[str]) -> None: ...
+
+
+class Objects(Protocol):
+    """What synchronous checks may ask of S3 (contract A4, C1); ``storage.s3`` provides it."""
+
+    def bucket_exists(self, bucket: str) -> bool: ...
+
+    def object_exists(self, bucket: str, key: str) -> bool: ...
+
+    def any_under(self, bucket: str, prefix: str) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request on its way to its handler.
+
+    Attributes:
+        wake: tells the reconciler that the named resource has work to do.
+    """
+
+    operation: str
+    scope: Scope
+    store: Store
+    objects: Objects
+    wake: Callable[[Kind, Scope, str], None]
+    request_id: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+Handler = Callable[[Call, Document], Document]

@@ -1,0 +1,19 @@
+"""Names and ids that the emulator makes up; the only source of randomness."""
+
+import secrets
+import uuid
+
+
+def request_id() -> str:
+    """Return a request id as AWS formats it."""
+    return str(uuid.uuid4())
+
+
+def token(length: int = 8) -> str:
+    """Return `length` random lower-case hexadecimal digits."""
+    return secrets.token_hex((length + 1) // 2)[:length]
+
+
+def instance_id() -> str:
+    """Return an id shaped like an EC2 instance's, for log streams (contract B10)."""
+    return "i-" + token(17)
