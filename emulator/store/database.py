@@ -1,0 +1,84 @@
+"""The SQLite file: one connection behind one lock, write-ahead logging, numbered migrations.
+
+NORMAL synchronisation survives a kill of the process at any moment; a power loss may lose the last
+commits but never corrupts the file.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emulator.errors import PermanentError
+
+MIGRATIONS = (
+    """
+    CREATE TABLE document (
+        kind TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
+        arn TEXT NOT NULL, phase TEXT NOT NULL, body BLOB NOT NULL, version INTEGER NOT NULL,
+        PRIMARY KEY (kind, account, region, name)
+    ) STRICT;
+    CREATE UNIQUE INDEX document_arn ON document (arn);
+    CREATE TABLE history (
+        arn TEXT NOT NULL, at REAL NOT NULL, event TEXT NOT NULL, phase TEXT NOT NULL,
+        message TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX history_arn ON history (arn);
+    CREATE TABLE tag (
+        arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key)
+    ) STRICT;
+    """,
+)
+
+
+class Database:
+    """Opens, migrates and guards one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`, creating and migrating it as needed.
+
+        Raises:
+            PermanentError: a newer release wrote the file.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._lock = threading.RLock()
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._migrate(path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the writer; commit at the end, roll back if the block raises."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """Return all rows of a read."""
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _migrate(self, path: Path) -> None:
+        (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if found > len(MIGRATIONS):
+            self._connection.close()
+            raise PermanentError(
+                f"{path} was written by a newer release of the emulator (schema {found}, this one"
+                f" knows {len(MIGRATIONS)}). Upgrade sagemaker-emulator, or choose another --state."
+            )
+        for number, script in enumerate(MIGRATIONS[found:], start=found + 1):
+            # executescript commits what is open first, so the version travels in the same script.
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version={number}; COMMIT;"
+            )

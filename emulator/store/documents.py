@@ -1,0 +1,144 @@
+"""Durable documents, their history and their tags; implements `call.Store` on SQLite."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from emulator import arn as arns
+from emulator.call import Document, Entry, Kind, Record, Scope
+from emulator.clock import now
+from emulator.errors import ValidationException
+from emulator.store.database import Database
+
+_COLUMNS = "kind, account, region, name, arn, phase, body, version"
+
+
+class Documents:
+    """The one home of every SageMaker resource."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, kind: Kind, scope: Scope, name: str, phase: str, document: Document) -> Record:
+        arn = arns.of(scope, kind.arn_segment, name)
+        body = orjson.dumps(document)
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(
+                    f"INSERT INTO document ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+                    (kind.name, scope.account, scope.region, name, arn, phase, body),
+                )
+                _remember(connection, arn, "Created", phase, "")
+        except sqlite3.IntegrityError:
+            raise kind.taken_error(kind.taken.format(arn=arn, name=name)) from None
+        return Record(kind.name, scope, name, arn, phase, document)
+
+    def fetch(self, kind: Kind, scope: Scope, name: str) -> Record:
+        record = self.find(kind, scope, name)
+        if record is None:
+            raise _absent(kind, scope, name)
+        return record
+
+    def find(self, kind: Kind, scope: Scope, name: str) -> Record | None:
+        rows = self._database.rows(
+            f"SELECT {_COLUMNS} FROM document"
+            " WHERE kind = ? AND account = ? AND region = ? AND name = ?",
+            *(kind.name, scope.account, scope.region, name),
+        )
+        return _record(rows[0]) if rows else None
+
+    def find_arn(self, arn: str) -> Record | None:
+        rows = self._database.rows(f"SELECT {_COLUMNS} FROM document WHERE arn = ?", arn)
+        return _record(rows[0]) if rows else None
+
+    def select(self, kind: Kind, scope: Scope | None = None) -> Iterator[Record]:
+        where, values = "kind = ?", [kind.name]
+        if scope is not None:
+            where += " AND account = ? AND region = ?"
+            values += [scope.account, scope.region]
+        query = f"SELECT {_COLUMNS} FROM document WHERE {where} ORDER BY rowid"
+        return map(_record, self._database.rows(query, *values))
+
+    def change(
+        self,
+        kind: Kind,
+        scope: Scope,
+        name: str,
+        change: Callable[[Record], tuple[str, Document]],
+        *,
+        event: str,
+        message: str = "",
+    ) -> Record:
+        with self._database.transaction() as connection:
+            old = self.fetch(kind, scope, name)
+            phase, document = change(old)
+            connection.execute(
+                "UPDATE document SET phase = ?, body = ?, version = ? WHERE arn = ?",
+                (phase, orjson.dumps(document), old.version + 1, old.arn),
+            )
+            _remember(connection, old.arn, event, phase, message)
+        return Record(kind.name, scope, name, old.arn, phase, document, old.version + 1)
+
+    def remove(self, kind: Kind, scope: Scope, name: str) -> None:
+        arn = arns.of(scope, kind.arn_segment, name)
+        with self._database.transaction() as connection:
+            gone = connection.execute("DELETE FROM document WHERE arn = ?", (arn,)).rowcount
+            if not gone:
+                raise _absent(kind, scope, name)
+            connection.execute("DELETE FROM history WHERE arn = ?", (arn,))
+            connection.execute("DELETE FROM tag WHERE arn = ?", (arn,))
+
+    def history(self, kind: Kind, scope: Scope, name: str) -> list[Entry]:
+        arn = arns.of(scope, kind.arn_segment, name)
+        rows: list[Any] = self._database.rows(
+            "SELECT at, event, phase, message FROM history WHERE arn = ? ORDER BY rowid", arn
+        )
+        return [Entry(*row) for row in rows]
+
+    def tags(self, arn: str) -> dict[str, str]:
+        rows: list[Any] = self._database.rows(
+            "SELECT key, value FROM tag WHERE arn = ? ORDER BY rowid", arn
+        )
+        return dict(rows)
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> dict[str, str]:
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO tag VALUES (?, ?, ?)"
+                " ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value",
+                [(arn, key, value) for key, value in tags.items()],
+            )
+        return self.tags(arn)
+
+    def untag(self, arn: str, keys: list[str]) -> None:
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "DELETE FROM tag WHERE arn = ? AND key = ?", [(arn, key) for key in keys]
+            )
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._database.transaction() as connection:
+            for table in ("document", "history", "tag"):
+                connection.execute(f"DELETE FROM {table}")
+
+
+def _absent(kind: Kind, scope: Scope, name: str) -> ValidationException:
+    arn = arns.of(scope, kind.arn_segment, name)
+    return ValidationException(kind.absent.format(arn=arn, name=name))
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    kind, account, region, name, arn, phase, body, version = row
+    scope = Scope(account, region)
+    return Record(kind, scope, name, arn, phase, orjson.loads(body), version)
+
+
+def _remember(
+    connection: sqlite3.Connection, arn: str, event: str, phase: str, message: str
+) -> None:
+    connection.execute(
+        "INSERT INTO history VALUES (?, ?, ?, ?, ?)", (arn, now(), event, phase, message)
+    )
