@@ -1,0 +1,147 @@
+"""The loop: every resource with work to do has one worker, which reconciles it pass by pass.
+
+A worker looks, acts, and sleeps until the resource is woken or its own delay has passed. Doing a
+pass twice equals doing it once, so a wake-up too many is harmless.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Protocol
+
+from emulator.call import Kind, Record, Scope, Store
+from emulator.clock import monotonic
+from emulator.errors import TemporaryError
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+"""Unexpected errors in a row after which a resource is given up."""
+
+Key = tuple[str, Scope, str]
+
+
+class Reconciler(Protocol):
+    """Brings the resources of one kind to where their documents say they should be."""
+
+    kind: Kind
+
+    def reconcile(self, record: Record) -> float | None:
+        """Make one pass.
+
+        Returns:
+            Seconds until the next pass if nothing wakes the worker before, 0 for at once, or None
+            when nothing is left to do.
+
+        Raises:
+            TemporaryError: the pass may be made again later.
+        """
+        ...
+
+    def give_up(self, record: Record, error: Exception) -> None:
+        """End the resource in failure after `error` has come back too often."""
+        ...
+
+
+class _Worker:
+    def __init__(self) -> None:
+        self.woken = threading.Event()
+        self.thread: threading.Thread | None = None
+
+
+class Supervisor:
+    """Starts, wakes and ends the workers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reconcilers: dict[str, Reconciler] = {}
+        self._workers: dict[Key, _Worker] = {}
+        self._guard = threading.Lock()
+        self._stopping = False
+
+    def register(self, reconciler: Reconciler) -> None:
+        self._reconcilers[reconciler.kind.name] = reconciler
+
+    def start(self) -> None:
+        """Look once at every resource that an earlier run left."""
+        for reconciler in self._reconcilers.values():
+            for record in self._store.select(reconciler.kind):
+                self.wake(reconciler.kind, record.scope, record.name)
+
+    def wake(self, kind: Kind, scope: Scope, name: str) -> None:
+        """Have the resource looked at now; kinds without a reconciler need none."""
+        if kind.name not in self._reconcilers:
+            return
+        key = (kind.name, scope, name)
+        with self._guard:
+            if self._stopping:
+                return
+            worker = self._workers.get(key)
+            if worker is None:
+                worker = self._workers[key] = _Worker()
+                worker.thread = threading.Thread(
+                    target=self._work, args=(key, kind, worker), name=f"{kind.name} {name}"
+                )
+                worker.thread.daemon = True
+                worker.thread.start()
+            worker.woken.set()
+
+    def stop(self, timeout: float) -> None:
+        """Make no further pass; wait up to `timeout` seconds for those under way."""
+        with self._guard:
+            self._stopping = True
+            workers = list(self._workers.values())
+        for worker in workers:
+            worker.woken.set()
+        deadline = monotonic() + timeout
+        for worker in workers:
+            if worker.thread:
+                worker.thread.join(max(0.0, deadline - monotonic()))
+
+    def idle(self, timeout: float) -> bool:
+        """Wait until no worker is left; False if one still is after `timeout` seconds."""
+        deadline = monotonic() + timeout
+        while workers := list(self._workers.values()):
+            for worker in workers:
+                if worker.thread:
+                    worker.thread.join(max(0.0, deadline - monotonic()))
+            if monotonic() > deadline:
+                return not self._workers
+        return True
+
+    def resume(self) -> None:
+        """Accept work again after `stop`."""
+        with self._guard:
+            self._stopping = False
+
+    def _work(self, key: Key, kind: Kind, worker: _Worker) -> None:
+        failures = 0
+        while True:
+            worker.woken.clear()
+            delay, failures = self._pass(key, kind, failures)
+            with self._guard:
+                if self._stopping or (delay is None and not worker.woken.is_set()):
+                    del self._workers[key]
+                    return
+            if delay:
+                worker.woken.wait(delay)
+
+    def _pass(self, key: Key, kind: Kind, failures: int) -> tuple[float | None, int]:
+        """Return the delay before the next pass and the count of failures in a row."""
+        _, scope, name = key
+        record = self._store.find(kind, scope, name)
+        if record is None:
+            return None, 0
+        reconciler = self._reconcilers[kind.name]
+        try:
+            return reconciler.reconcile(record), 0
+        except TemporaryError as error:
+            if not failures:
+                log.warning("%s/%s waits: %s", kind.name, name, error)
+            return error.delay, failures + 1
+        except Exception as error:
+            log.exception("%s/%s: unexpected error in phase %s", kind.name, name, record.phase)
+            if failures + 1 < TRIES:
+                return 2.0**failures, failures + 1
+            reconciler.give_up(record, error)
+            return 0.0, 0
