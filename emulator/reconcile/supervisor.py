@@ -6,7 +6,6 @@ pass twice equals doing it once, so a wake-up too many is harmless.
 
 import logging
 import threading
-from collections.abc import Mapping
 from typing import Protocol
 
 from emulator.call import Kind, Record, Scope, Store

@@ -1,0 +1,256 @@
+"""Endpoints: from a config's plan to containers that answer, and from one fleet to the next.
+
+A pass never waits for a container: it starts what is missing, asks once whether what is starting
+answers `/ping`, heals what has died, and says when to look again. While an update brings up the
+new fleet, the old one is healed and serves; its containers stop only when the last invocation has
+left them.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from emulator.call import Document, Record, Scope, Store
+from emulator.clock import now
+from emulator.kinds import ENDPOINT
+from emulator.launch.driver import Launcher
+from emulator.lifecycle import endpoint as life
+from emulator.lifecycle.endpoint import Event, Phase
+from emulator.reconcile import labels, reasons
+from emulator.reconcile.fleet import Fleet, FleetFailed, Hosting
+from emulator.routing import Route, RoutingTable, Variant
+
+log = logging.getLogger(__name__)
+
+HEALTH_INTERVAL = 5.0
+"""Seconds between health checks in service (contract C2)."""
+DRAIN = 70.0
+"""Seconds the last invocations of a retired container may take: their own limit and a margin."""
+
+
+class Endpoints:
+    """Reconciles endpoints."""
+
+    kind = ENDPOINT
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        launcher: Launcher,
+        routes: RoutingTable,
+        hosting: Hosting,
+        directory: Path,
+        stop_grace: float,
+    ) -> None:
+        self._store = store
+        self._launcher = launcher
+        self._routes = routes
+        self._hosting = hosting
+        self._directory = directory
+        self._stop_grace = stop_grace
+        self._fleets: dict[tuple[Scope, str, int], Fleet] = {}
+
+    def reconcile(self, record: Record) -> float | None:
+        """Make one pass; see supervisor.Reconciler."""
+        passes: dict[Phase, Callable[[Record], float | None]] = {
+            Phase.CREATING: self._create,
+            Phase.IN_SERVICE: self._serve,
+            Phase.UPDATING: self._update,
+            Phase.FAILED: self._rest,
+            Phase.DELETING: self._delete,
+        }
+        return passes[Phase(record.phase)](record)
+
+    def give_up(self, record: Record, error: Exception) -> None:
+        """Fail what is under way after an unexpected error has come back too often."""
+        if Phase(record.phase) in (Phase.CREATING, Phase.UPDATING):
+            self._fail(record, reasons.SERVICE)
+
+    def interrupt(self, record: Record, grace: float) -> None:
+        """Stop the endpoint's containers because the emulator itself ends.
+
+        The document stays as it is: the next run brings the same fleet up again.
+        """
+        self._withdraw(record, drain=0.0)
+        self._remove_all(record, grace)
+
+    def _create(self, record: Record) -> float:
+        fleet = self._fleet(record)
+        try:
+            delay = fleet.advance(record.document["Emulator"]["desired"])
+        except FleetFailed as error:
+            return self._fail(record, str(error))
+        if delay is not None:
+            return delay
+        self._publish(record, fleet, record.document["Emulator"]["desired"])
+        self._succeed(record, fleet)
+        return HEALTH_INTERVAL
+
+    def _serve(self, record: Record) -> float:
+        fleet, desired = self._fleet(record), record.document["Emulator"]["desired"]
+        delay = fleet.heal(desired)
+        self._publish(record, fleet, desired)
+        return HEALTH_INTERVAL if delay is None else delay
+
+    def _update(self, record: Record) -> float:
+        own = record.document["Emulator"]
+        old, target = self._fleet(record), own["target"]
+        if target["generation"] == old.generation:
+            return self._resize(record, old, target)
+        old.heal(own["desired"])
+        self._publish(record, old, own["desired"])
+        new = self._fleet(record, target)
+        try:
+            delay = new.advance(target["desired"])
+        except FleetFailed as error:
+            return self._fail(record, str(error))
+        if delay is not None:
+            return delay
+        self._publish(record, new, target["desired"])
+        self._succeed(record, new)
+        self._close(record, old)
+        return 0.0
+
+    def _resize(self, record: Record, fleet: Fleet, target: Document) -> float:
+        try:
+            delay = fleet.advance(target["desired"])
+        except FleetFailed as error:
+            fleet.shrink(record.document["Emulator"]["desired"], DRAIN, self._stop_grace)
+            return self._fail(record, str(error))
+        if delay is not None:
+            return delay
+        self._publish(record, fleet, target["desired"])
+        self._succeed(record, fleet)
+        fleet.shrink(target["desired"], DRAIN, self._stop_grace)
+        return 0.0
+
+    def _rest(self, record: Record) -> None:
+        self._clear(record, 0.0)
+
+    def _delete(self, record: Record) -> None:
+        self._withdraw(record, drain=DRAIN)
+        self._clear(record, self._stop_grace)
+        self._store.remove(ENDPOINT, record.scope, record.name)
+        log.info("Endpoint/%s is gone", record.name)
+
+    # What the phases share.
+
+    def _fleet(self, record: Record, target: Document | None = None) -> Fleet:
+        """Return the fleet of the current plan or of the target's, adopting what already runs."""
+        plan = target or record.document["Emulator"]
+        key = (record.scope, record.name, plan["generation"])
+        if key not in self._fleets:
+            if target is None:
+                self._remove_strangers(record)
+            self._fleets[key] = Fleet(
+                self._hosting,
+                record,
+                generation=plan["generation"],
+                plan=plan["plan"],
+                directory=self._endpoint_directory(record) / str(plan["generation"]),
+            )
+        return self._fleets[key]
+
+    def _remove_strangers(self, record: Record) -> None:
+        """Remove what an earlier run left of generations that no longer count."""
+        own = record.document["Emulator"]
+        counted = {own["generation"], own.get("target", own)["generation"]}
+        self._remove_all(record, 0.0, but=frozenset(map(str, counted)))
+
+    def _publish(self, record: Record, fleet: Fleet, desired: list[Document]) -> None:
+        variants = tuple(
+            Variant(entry["variant"], entry["weight"], fleet.targets(entry["variant"]))
+            for entry in desired
+        )
+        route = Route(record.scope, record.name, variants)
+        if self._routes.find(record.scope, record.name) != route:
+            self._routes.publish(route)
+
+    def _succeed(self, record: Record, fleet: Fleet) -> None:
+        def change(current: Record) -> tuple[str, Document]:
+            own = dict(current.document["Emulator"])
+            target = own.pop("target", None)
+            document = {**current.document, "Emulator": own}
+            if target:
+                own |= {key: target[key] for key in ("generation", "plan", "desired")}
+                document["EndpointConfigName"] = target["plan"]["config"]["EndpointConfigName"]
+            document.pop("FailureReason", None)
+            document["ProductionVariants"] = fleet.describe(own["desired"])
+            return life.advance(document, current.phase, Event.FLEET_READY, now())
+
+        self._change(record, change, Event.FLEET_READY, "")
+
+    def _fail(self, record: Record, reason: str) -> float:
+        generation = record.document["Emulator"].get("target", {}).get("generation")
+
+        def change(current: Record) -> tuple[str, Document]:
+            own = dict(current.document["Emulator"])
+            own.pop("target", None)
+            document = {**current.document, "Emulator": own, "FailureReason": reason}
+            return life.advance(document, current.phase, Event.FLEET_FAILED, now())
+
+        self._change(record, change, Event.FLEET_FAILED, reason)
+        if generation is not None and generation != record.document["Emulator"]["generation"]:
+            failed = self._fleets.pop((record.scope, record.name, generation), None)
+            if failed is not None:
+                failed.retire(0.0, 0.0)
+        return 0.0
+
+    def _change(
+        self,
+        record: Record,
+        change: Callable[[Record], tuple[str, Document]],
+        event: Event,
+        reason: str,
+    ) -> None:
+        moved = self._store.change(
+            ENDPOINT, record.scope, record.name, change, event=event, message=reason
+        )
+        log.info(
+            "Endpoint/%s %s->%s because %s%s",
+            *(record.name, record.phase, moved.phase, event, f": {reason}" if reason else ""),
+        )
+
+    def _withdraw(self, record: Record, drain: float) -> None:
+        route = self._routes.withdraw(record.scope, record.name)
+        targets = (
+            [target for variant in route.variants for target in variant.targets] if route else []
+        )
+        for target in targets:
+            target.close()
+        for target in targets:
+            target.drained(drain)
+
+    def _close(self, record: Record, fleet: Fleet) -> None:
+        """Stop a fleet that no route names any more."""
+        fleet.retire(DRAIN, self._stop_grace)
+        self._fleets.pop((record.scope, record.name, fleet.generation), None)
+
+    def _clear(self, record: Record, grace: float) -> None:
+        """Leave nothing of the endpoint behind but its document."""
+        self._remove_all(record, grace)
+        self._hosting.models.discard(self._endpoint_directory(record))
+        for key in [key for key in self._fleets if key[:2] == (record.scope, record.name)]:
+            del self._fleets[key]
+
+    def _remove_all(
+        self, record: Record, grace: float, *, but: frozenset[str] = frozenset()
+    ) -> None:
+        """Stop and remove the endpoint's containers, known to this run or not.
+
+        Args:
+            but: generations that are kept.
+        """
+        found = [
+            container
+            for container in self._launcher.find(labels.of(record))
+            if container.labels[labels.GENERATION] not in but
+        ]
+        if found:
+            with ThreadPoolExecutor(min(8, len(found))) as pool:
+                list(pool.map(lambda gone: self._hosting.end(gone.handle, grace), found))
+
+    def _endpoint_directory(self, record: Record) -> Path:
+        return self._directory / record.scope.account / record.scope.region / record.name

@@ -1,0 +1,377 @@
+"""A fleet: the serving containers of one generation of an endpoint.
+
+The endpoint's reconciler decides which fleet serves; a fleet only brings its own instances up,
+heals them, and lets them go.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.call import Document, Record, Scope
+from emulator.clock import monotonic, now
+from emulator.errors import EmulatorError, PermanentError
+from emulator.launch.contract import serving as contract
+from emulator.launch.contract.limits import Limits
+from emulator.launch.driver import ContainerSpec, Launcher, Observed
+from emulator.names import instance_id
+from emulator.reconcile import labels, reasons
+from emulator.reconcile.follow import Followers
+from emulator.reconcile.models import Models
+from emulator.reconcile.ping import ping
+from emulator.reconcile.ports import LogSink, Resolved, ResolveImage
+from emulator.routing import Target
+
+log = logging.getLogger(__name__)
+
+FIRST_LOOK = 0.002
+"""Seconds to the second ping of a new container; each further one waits longer."""
+SLOWEST_LOOK = 0.25
+STRIKES = 5
+"""Health checks in a row an idle instance may miss before it is replaced."""
+RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+LAST_LINES = 5.0
+
+
+class FleetFailed(Exception):
+    """The fleet can't come up; the message is the endpoint's FailureReason."""
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """What all fleets share: the parts below, and the limits from the settings."""
+
+    launcher: Launcher
+    followers: Followers
+    logs: LogSink
+    models: Models
+    resolve_image: ResolveImage
+    wake: Callable[[Scope, str], None]
+    limits: Limits
+    ping_timeout: float
+
+    def end(self, handle: str, grace: float) -> None:
+        """Stop and remove one container; what it still writes is kept."""
+        if grace:
+            self.launcher.stop(handle, grace=grace)
+        self.launcher.remove(handle)
+        self.followers.finish(handle, LAST_LINES)
+
+
+@dataclass
+class Instance:
+    """One serving container, and what the fleet remembers of its health."""
+
+    variant: str
+    number: int
+    handle: str
+    target: Target
+    deadline: float
+    look: float = FIRST_LOOK
+    ready: bool = False
+    strikes: int = 0
+
+
+@dataclass
+class Casualty:
+    """An instance that died and is to be started again."""
+
+    deaths: int
+    not_before: float
+
+
+Slot = tuple[str, int]
+
+
+class Fleet:
+    """The instances of one generation."""
+
+    def __init__(
+        self, hosting: Hosting, record: Record, *, generation: int, plan: Document, directory: Path
+    ) -> None:
+        self.generation = generation
+        self._hosting = hosting
+        self._record = record
+        self._directory = directory
+        self._variants = {
+            variant["VariantName"]: variant for variant in plan["config"]["ProductionVariants"]
+        }
+        self._models: dict[str, Document] = plan["models"]
+        self._images: dict[str, Resolved] = {}
+        self._instances: dict[Slot, Instance] = {}
+        self._casualties: dict[Slot, Casualty] = {}
+        self._adopt()
+
+    def advance(self, desired: list[Document]) -> float | None:
+        """Start what is missing and look once at what is starting.
+
+        Returns:
+            Seconds until the next look, or None when every desired instance is ready.
+
+        Raises:
+            FleetFailed: an instance can't come up.
+        """
+        for slot in _slots(desired):
+            if slot not in self._instances:
+                self._start(slot)
+        for instance in self._instances.values():
+            if not instance.ready:
+                self._look(instance)
+        waiting = [instance.look for instance in self._instances.values() if not instance.ready]
+        return min(waiting, default=None)
+
+    def heal(self, desired: list[Document]) -> float | None:
+        """Replace what has died; never raises. Returns as `advance` does."""
+        for slot, instance in list(self._instances.items()):
+            if instance.ready:
+                self._check(slot, instance)
+        for slot in _slots(desired):
+            if slot not in self._instances and self._casualty(slot).not_before <= monotonic():
+                self._revive(slot)
+        for slot, instance in list(self._instances.items()):
+            if not instance.ready:
+                self._look_again(slot, instance)
+        waits = [instance.look for instance in self._instances.values() if not instance.ready]
+        waits += [
+            max(0.0, self._casualty(slot).not_before - monotonic())
+            for slot in _slots(desired)
+            if slot not in self._instances
+        ]
+        return min(waits, default=None)
+
+    def targets(self, variant: str) -> tuple[Target, ...]:
+        """Return where a variant's invocations may go."""
+        return tuple(
+            instance.target
+            for slot, instance in sorted(self._instances.items())
+            if slot[0] == variant and instance.ready
+        )
+
+    def describe(self, desired: list[Document]) -> list[Document]:
+        """Return DescribeEndpoint's ProductionVariants (contract C4)."""
+        return [
+            {
+                "VariantName": entry["variant"],
+                "DeployedImages": [self._deployed(entry["variant"])],
+                "CurrentWeight": entry["weight"],
+                "DesiredWeight": entry["weight"],
+                "CurrentInstanceCount": entry["instances"],
+                "DesiredInstanceCount": entry["instances"],
+            }
+            for entry in desired
+        ]
+
+    def shrink(self, desired: list[Document], drain: float, grace: float) -> None:
+        """End the instances beyond the desired counts, after their last invocation."""
+        wanted = set(_slots(desired))
+        self._end([slot for slot in self._instances if slot not in wanted], drain, grace)
+
+    def retire(self, drain: float, grace: float) -> None:
+        """End all instances, each after its last invocation."""
+        self._end(list(self._instances), drain, grace)
+
+    def close(self) -> None:
+        """Take no new invocation."""
+        for instance in self._instances.values():
+            instance.target.close()
+
+    # Bringing one instance up.
+
+    def _start(self, slot: Slot) -> None:
+        variant, number = slot
+        config = self._variants[variant]
+        spec_id = instance_id()
+        try:
+            handle = self._hosting.launcher.start(self._spec(variant, number, spec_id))
+        except PermanentError as error:
+            raise FleetFailed(reasons.serving_start(variant, str(error))) from error
+        observed = self._hosting.launcher.observe(handle)
+        if observed is None:
+            raise FleetFailed(reasons.ping(variant, "The container was removed."))
+        timeout = config.get(
+            "ContainerStartupHealthCheckTimeoutInSeconds", self._hosting.ping_timeout
+        )
+        self._join(slot, observed, monotonic() + timeout)
+
+    def _spec(self, variant: str, number: int, spec_id: str) -> ContainerSpec:
+        record, hosting, config = self._record, self._hosting, self._variants[variant]
+        model = self._models[config["ModelName"]]
+        container = contract.container(model)
+        image = self._image(variant, container)
+        files = self._stage(model, container)
+        accelerated = bool(config.get("AcceleratorType"))
+        if accelerated:
+            log.warning(
+                "Endpoint/%s: AcceleratorType %s of variant %s runs on the CPU",
+                *(record.name, config["AcceleratorType"], variant),
+            )
+        return ContainerSpec(
+            name=labels.container_name(record, f"{self.generation}-{variant}-{number}"),
+            image=image.image,
+            command=contract.COMMAND,
+            environment=contract.environment(
+                container,
+                record.scope,
+                hosting.launcher.endpoint_url(),
+                hosting.limits,
+                accelerated=accelerated,
+            ),
+            mounts=contract.mounts(files),
+            labels=labels.of(
+                record,
+                generation=str(self.generation),
+                variant=variant,
+                host=str(number),
+                instance_id=spec_id,
+            ),
+            hostname=contract.hostname(container),
+            port=contract.PORT,
+            isolated=model.get("EnableNetworkIsolation", False),
+            memory_bytes=hosting.limits.memory_bytes,
+        )
+
+    def _image(self, variant: str, container: Document) -> Resolved:
+        if variant not in self._images:
+            try:
+                self._images[variant] = self._hosting.resolve_image(container["Image"], "serve")
+            except PermanentError as error:
+                raise FleetFailed(reasons.serving_image(variant, str(error))) from error
+            for warning in self._images[variant].warnings:
+                log.warning("Endpoint/%s: %s", self._record.name, warning)
+        return self._images[variant]
+
+    def _stage(self, model: Document, container: Document) -> Path:
+        try:
+            return self._hosting.models.stage(
+                self._record.scope, container, self._directory / model["ModelName"]
+            )
+        except PermanentError as error:
+            raise FleetFailed(str(error)) from error
+
+    def _join(self, slot: Slot, observed: Observed, deadline: float) -> None:
+        """Count a container among the instances and follow its output."""
+        if observed.address is None:
+            raise FleetFailed(reasons.ping(slot[0], "The container has no address."))
+        host, port = observed.address
+        name = observed.labels[labels.INSTANCE_ID]
+        stream, group = f"{slot[0]}/{name}", self._log_group
+        scope, logs = self._record.scope, self._hosting.logs
+        self._instances[slot] = Instance(
+            *slot, observed.handle, Target(host, port, instance_id=name), deadline
+        )
+        self._hosting.followers.follow(
+            observed.handle,
+            sink=lambda lines: logs.append(scope, group, stream, lines),
+            since=logs.last(scope, group, stream),
+            ended=lambda: self._hosting.wake(scope, self._record.name),
+        )
+
+    def _look(self, instance: Instance) -> None:
+        """Ping a starting instance once; raises FleetFailed when it can't become ready."""
+        if ping(instance.target.host, instance.target.port):
+            instance.ready = True
+            return
+        observed = self._hosting.launcher.observe(instance.handle)
+        if observed is None or not observed.running:
+            raise FleetFailed(reasons.ping(instance.variant, self._obituary(observed)))
+        if monotonic() > instance.deadline:
+            raise FleetFailed(reasons.ping(instance.variant))
+        instance.look = min(SLOWEST_LOOK, instance.look * 1.5)
+
+    # Healing.
+
+    def _check(self, slot: Slot, instance: Instance) -> None:
+        """Note the death of an instance in service, or that it no longer answers."""
+        observed = self._hosting.launcher.observe(instance.handle)
+        if observed is None or not observed.running:
+            self._bury(slot, instance, self._obituary(observed))
+        elif ping(instance.target.host, instance.target.port):
+            instance.strikes = 0
+            self._casualties.pop(slot, None)
+        elif not instance.target.inflight:
+            instance.strikes += 1
+            if instance.strikes >= STRIKES:
+                self._bury(slot, instance, "The container no longer answered /ping.")
+
+    def _look_again(self, slot: Slot, instance: Instance) -> None:
+        try:
+            self._look(instance)
+        except FleetFailed as error:
+            self._bury(slot, instance, str(error))
+
+    def _revive(self, slot: Slot) -> None:
+        try:
+            self._start(slot)
+        except (FleetFailed, EmulatorError) as error:
+            self._mourn(slot, str(error))
+
+    def _bury(self, slot: Slot, instance: Instance, why: str) -> None:
+        instance.target.close()
+        del self._instances[slot]
+        self._hosting.end(instance.handle, 0.0)
+        self._mourn(slot, why)
+
+    def _mourn(self, slot: Slot, why: str) -> None:
+        deaths = self._casualty(slot).deaths
+        delay = RESTART_DELAYS[min(deaths, len(RESTART_DELAYS) - 1)]
+        self._casualties[slot] = Casualty(deaths + 1, monotonic() + delay)
+        log.warning(
+            "Endpoint/%s: an instance of variant %s is started again%s: %s",
+            *(self._record.name, slot[0], f" in {delay:g} s" if delay else "", why),
+        )
+
+    def _casualty(self, slot: Slot) -> Casualty:
+        return self._casualties.get(slot, Casualty(0, 0.0))
+
+    def _obituary(self, observed: Observed | None) -> str:
+        if observed is None:
+            return "The container was removed."
+        cause = " for using too much memory" if observed.out_of_memory else ""
+        text = f"The container exited with code {observed.exit_code}{cause}."
+        lines = [line.text for line in self._hosting.launcher.logs(observed.handle, follow=False)]
+        return f"{text} Its last line: {lines[-1]}" if lines else text
+
+    # Letting go and taking over.
+
+    def _end(self, slots: list[Slot], drain: float, grace: float) -> None:
+        gone = [self._instances.pop(slot) for slot in slots]
+        for instance in gone:
+            instance.target.close()
+
+        def end(instance: Instance) -> None:
+            instance.target.drained(drain)
+            self._hosting.end(instance.handle, grace)
+
+        if gone:
+            with ThreadPoolExecutor(min(8, len(gone))) as pool:
+                list(pool.map(end, gone))
+
+    def _adopt(self) -> None:
+        """Take over the containers of this generation that an earlier run left."""
+        wanted = labels.of(self._record, generation=str(self.generation))
+        for observed in self._hosting.launcher.find(wanted):
+            slot = (observed.labels[labels.VARIANT], int(observed.labels[labels.HOST]))
+            if observed.running and observed.address and slot[0] in self._variants:
+                self._join(slot, observed, monotonic() + self._hosting.ping_timeout)
+            else:
+                self._hosting.end(observed.handle, 0.0)
+
+    def _deployed(self, variant: str) -> Document:
+        container = contract.container(self._models[self._variants[variant]["ModelName"]])
+        image = self._image(variant, container)
+        repository = container["Image"].split("@")[0].rsplit(":", 1)[0]
+        return {
+            "SpecifiedImage": container["Image"],
+            "ResolvedImage": f"{repository}@{image.image_id}",
+            "ResolutionTime": now(),
+        }
+
+    @property
+    def _log_group(self) -> str:
+        return f"/aws/sagemaker/Endpoints/{self._record.name}"
+
+
+def _slots(desired: list[Document]) -> list[Slot]:
+    return [(entry["variant"], number) for entry in desired for number in range(entry["instances"])]

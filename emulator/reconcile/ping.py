@@ -1,0 +1,18 @@
+"""The health check of a serving container: one `GET /ping` (contract C2)."""
+
+import http.client
+
+TIMEOUT = 2.0
+"""Seconds a container has to answer."""
+
+
+def ping(host: str, port: int) -> bool:
+    """Say whether the container answers 200; refused, reset and slow all mean no."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

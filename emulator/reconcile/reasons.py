@@ -1,0 +1,102 @@
+"""FailureReason texts (contract B4, C4): SageMaker's words first, then what we can add; pure."""
+
+import re
+
+from emulator.call import Document
+
+LIMIT = 1024
+"""Characters a FailureReason may have (contract B3)."""
+
+INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
+INTERRUPTED = (
+    "InternalServerError: The emulator was stopped while this training job was running."
+    " What it had written was saved. Create the job again to run it anew."
+)
+SERVICE = "Request to service failed. If failure persists after retry, contact customer support."
+_ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.[^/]+/([^:@]+)")
+
+
+def training_image(document: Document, detail: str) -> str:
+    """Return the reason for a training image that no local image serves."""
+    image = document["AlgorithmSpecification"].get("TrainingImage", "")
+    found = _ECR.match(image)
+    if found is None:
+        return _cut(f"ClientError: Cannot find image: {image}. {detail}")
+    account, repository = found.groups()
+    return _cut(
+        f"ClientError: Cannot find repository: {repository} in registry ID: {account} Please check"
+        f" if your ECR repository exists and role {document['RoleArn']} has proper pull permissions"
+        " for SageMaker: ecr:BatchCheckLayerAvailability, ecr:BatchGetImage,"
+        f" ecr:GetDownloadUrlForLayer. {detail}"
+    )
+
+
+def download(detail: str) -> str:
+    return _cut(f"ClientError: Data download failed:{detail}")
+
+
+def upload(detail: str) -> str:
+    return _cut(f"ClientError: Artifact upload failed:{detail}")
+
+
+def start(detail: str) -> str:
+    """Return the reason for a container that the engine could not start."""
+    return _cut(f"ClientError: The training container could not be started: {detail}")
+
+
+def exit_code(failure: str, code: int, *, out_of_memory: bool) -> str:
+    """Return the reason for a container that ended in failure.
+
+    Args:
+        failure: text of /opt/ml/output/failure, empty without one.
+        code: the exit code.
+        out_of_memory: the container was killed for memory.
+    """
+    suffix = f", exit code: {code}"
+    if out_of_memory and not failure:
+        return (
+            "ClientError: Please use an instance type with more memory, or reduce the size of"
+            f" training data processed on an instance.{suffix}"
+        )
+    prefix = "AlgorithmError: "
+    return prefix + failure[: LIMIT - len(prefix) - len(suffix)] + suffix
+
+
+def ping(variant: str, detail: str = "") -> str:
+    text = (
+        f"The primary container for production variant {variant} did not pass the ping health"
+        " check. Please check CloudWatch logs for this endpoint."
+    )
+    return _cut(f"{text} {detail}" if detail else text)
+
+
+def model_download(url: str) -> str:
+    return _cut(
+        f'Failed to download model data for container "container_1" from URL: "{url}". Please'
+        " ensure that there is an object located at the URL and that the role passed to"
+        " CreateModel has permissions to download the object."
+    )
+
+
+def model_archive(url: str) -> str:
+    return _cut(
+        f'Failed to extract model data archive for container "container_1" from URL "{url}".'
+        " Please ensure that the object located at the URL is a valid tar.gz archive."
+    )
+
+
+def serving_image(variant: str, detail: str) -> str:
+    return _cut(
+        "Please make sure all images included in the model for the production variant"
+        f" {variant} exist, and that the execution role used to create the model has permissions"
+        f" to access them. {detail}"
+    )
+
+
+def serving_start(variant: str, detail: str) -> str:
+    """Return the reason for a serving container that the engine could not start."""
+    return ping(variant, f"The container could not be started: {detail}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LIMIT else text[: LIMIT - 1] + "…"

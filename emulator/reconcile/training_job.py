@@ -1,0 +1,337 @@
+"""Training jobs: from an accepted document to a container's artifacts in S3.
+
+Each pass does what the job's phase asks for and moves it by the table; all that a pass needs is in
+the document, on disk and on the engine, so that a pass may be repeated after a crash.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from emulator.call import Document, Record, Scope, Store
+from emulator.clock import now
+from emulator.errors import PermanentError, TemporaryError
+from emulator.kinds import TRAINING_JOB
+from emulator.launch.contract import training as contract
+from emulator.launch.driver import ContainerSpec, Launcher, LogLine, Observed
+from emulator.lifecycle import training_job as life
+from emulator.lifecycle.training_job import Event, Phase
+from emulator.reconcile import labels, reasons
+from emulator.reconcile.artifacts import Artifacts
+from emulator.reconcile.follow import Followers
+from emulator.reconcile.ports import LogSink, Metrics, ResolveImage
+from emulator.reconcile.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+LOOK_AGAIN = 5.0
+"""Seconds between looks at a running job, should the engine's word of its end get lost."""
+LAST_LINES = 10.0
+"""Seconds to wait for the last output of a container that has ended."""
+
+
+class TrainingJobs:
+    """Reconciles training jobs."""
+
+    kind = TRAINING_JOB
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        launcher: Launcher,
+        followers: Followers,
+        artifacts: Artifacts,
+        resolve_image: ResolveImage,
+        logs: LogSink,
+        metrics: Metrics,
+        directory: Path,
+        wake: Callable[[Scope, str], None],
+        limits: contract.Limits,
+        stop_grace: float,
+    ) -> None:
+        self._store = store
+        self._launcher = launcher
+        self._followers = followers
+        self._artifacts = artifacts
+        self._resolve_image = resolve_image
+        self._logs = logs
+        self._metrics = metrics
+        self._directory = directory
+        self._wake = wake
+        self._limits = limits
+        self._stop_grace = stop_grace
+
+    def reconcile(self, record: Record) -> float | None:
+        """Make one pass; see supervisor.Reconciler."""
+        passes: dict[Phase, Callable[[Record], float | None]] = {
+            Phase.STARTING: self._prepare,
+            Phase.DOWNLOADING: self._download,
+            Phase.TRAINING: self._train,
+            Phase.UPLOADING: self._upload,
+            Phase.UPLOADING_FAILED: self._upload,
+            Phase.STOPPING: self._stop,
+            Phase.UPLOADING_STOPPED: self._upload,
+            Phase.OUT_OF_TIME: self._stop,
+            Phase.UPLOADING_OUT_OF_TIME: self._upload,
+        }
+        act = passes.get(Phase(record.phase))
+        if act is None:
+            self._clean(record)
+            return None
+        return act(record)
+
+    def give_up(self, record: Record, error: Exception) -> None:
+        """Fail the job after an unexpected error has come back too often."""
+        self._fail(record, reasons.INTERNAL)
+
+    def interrupt(self, record: Record, grace: float) -> None:
+        """Stop the job's containers because the emulator itself ends; they stay for the next run.
+
+        The document says so, and the next run saves what they left and fails the job.
+        """
+        if Phase(record.phase) in life.FINAL:
+            return
+        running = [host for host in self._hosts(record) if host.running]
+        if running and Phase(record.phase) is Phase.TRAINING:
+            self._note(record, Interrupted=True)
+        self._stop_all(running, grace)
+
+    # One method per phase, in the order of a job's life.
+
+    def _prepare(self, record: Record) -> float:
+        self._remark(record, life.LAUNCHING)
+        try:
+            image = self._resolve_image(contract.image(record.document), "train")
+        except PermanentError as error:
+            return self._fail(record, reasons.training_image(record.document, str(error)))
+        self._remark(record, life.PREPARING)
+        downloads = bool(record.document.get("InputDataConfig"))
+        self._move(
+            record,
+            Event.DOWNLOAD_BEGUN if downloads else Event.LAUNCHED,
+            TrainingStartTime=now(),
+            Emulator={"Image": image.image, "Warnings": list(image.warnings)},
+        )
+        return 0.0
+
+    def _download(self, record: Record) -> float:
+        try:
+            for number, host in enumerate(contract.hosts(record.document)):
+                self._artifacts.stage_channels(record, self._workspace(record, host), number)
+        except PermanentError as error:
+            return self._fail(record, reasons.download(str(error)))
+        if self._overdue(record):
+            self._move(record, Event.RUNTIME_EXCEEDED)
+        else:
+            self._move(record, Event.LAUNCHED)
+        return 0.0
+
+    def _train(self, record: Record) -> float:
+        hosts = self._hosts(record)
+        if len(hosts) < len(contract.hosts(record.document)):
+            if record.document["Emulator"].get("Launched"):
+                log.error("TrainingJob/%s: a container was removed by somebody else", record.name)
+                self._remove(hosts)
+                return self._fail(record, reasons.INTERNAL)
+            return self._launch(record)
+        self._follow(record, hosts)
+        interrupted = record.document["Emulator"].get("Interrupted", False)
+        failed = next(
+            (host for host in hosts if not host.running and (host.exit_code or interrupted)), None
+        )
+        if failed is None and any(host.running for host in hosts):
+            if self._overdue(record):
+                self._move(record, Event.RUNTIME_EXCEEDED)
+                return 0.0
+            return min(LOOK_AGAIN, max(0.0, self._deadline(record) - now()))
+        if failed is not None:
+            self._stop_all([host for host in hosts if host.running], self._stop_grace)
+        self._finish_logs(record, hosts)
+        if failed is None:
+            self._move(record, Event.EXITED_ZERO)
+        else:
+            self._move(record, Event.EXITED_NONZERO, FailureReason=self._why_failed(record, failed))
+        return 0.0
+
+    def _upload(self, record: Record) -> float | None:
+        workspaces = [self._workspace(record, host) for host in contract.hosts(record.document)]
+        changes: Document = {}
+        try:
+            if Phase(record.phase) is not Phase.UPLOADING_FAILED:
+                self._artifacts.sync_checkpoints(record, workspaces)
+            self._artifacts.upload(record, workspaces)
+        except PermanentError as error:
+            log.warning("TrainingJob/%s: artifacts not saved: %s", record.name, error)
+            if Phase(record.phase) is Phase.UPLOADING:
+                changes["FailureReason"] = reasons.upload(str(error))
+            self._move(record, Event.FAULT, **changes)
+        else:
+            self._move(record, Event.SAVED)
+        return 0.0
+
+    def _stop(self, record: Record) -> float:
+        hosts = self._hosts(record)
+        if not hosts:
+            self._move(record, Event.NOTHING_RAN)
+            return 0.0
+        self._follow(record, hosts)
+        self._stop_all([host for host in hosts if host.running], self._stop_grace)
+        self._finish_logs(record, self._hosts(record))
+        self._move(record, Event.EXITED)
+        return 0.0
+
+    def _clean(self, record: Record) -> None:
+        self._remove(self._hosts(record))
+        self._artifacts.discard(self._job_directory(record))
+
+    # What the phases share.
+
+    def _launch(self, record: Record) -> float:
+        document, names = record.document, contract.hosts(record.document)
+        for warning in document["Emulator"].get("Warnings", ()):
+            log.warning("TrainingJob/%s: %s", record.name, warning)
+        try:
+            for host in names:
+                self._launcher.start(self._spec(record, host))
+        except PermanentError as error:
+            self._remove(self._hosts(record))
+            return self._fail(record, reasons.start(str(error)))
+        except TemporaryError:
+            self._remove(self._hosts(record))
+            raise
+        self._note(record, Launched=True)
+        self._remark(record, life.IMAGE_READY)
+        return 0.0
+
+    def _spec(self, record: Record, host: str) -> ContainerSpec:
+        workspace = self._workspace(record, host)
+        hosts = contract.hosts(record.document)
+        workspace.prepare(contract.files(record.document, host))
+        return ContainerSpec(
+            name=labels.container_name(record, host),
+            image=record.document["Emulator"]["Image"],
+            command=contract.command(record.document),
+            entrypoint=contract.entrypoint(record.document),
+            environment=contract.environment(
+                record.document, record.scope, host, self._launcher.endpoint_url(), self._limits
+            ),
+            mounts=contract.mounts(record.document, workspace.root),
+            labels=labels.of(record, host=host),
+            hostname=host,
+            isolated=record.document.get("EnableNetworkIsolation", False),
+            memory_bytes=self._limits.memory_bytes,
+            cluster=labels.container_name(record, "cluster") if len(hosts) > 1 else None,
+        )
+
+    def _why_failed(self, record: Record, failed: Observed) -> str:
+        if record.document["Emulator"].get("Interrupted"):
+            return reasons.INTERRUPTED
+        host = failed.labels[labels.HOST]
+        text = self._workspace(record, host).failure_text()
+        return reasons.exit_code(text, failed.exit_code or 0, out_of_memory=failed.out_of_memory)
+
+    def _follow(self, record: Record, hosts: list[Observed]) -> None:
+        for observed in hosts:
+            stream = self._stream(record, observed.labels[labels.HOST])
+            self._followers.follow(
+                observed.handle,
+                sink=self._sink(record, stream),
+                since=self._logs.last(record.scope, LOG_GROUP, stream),
+                ended=lambda: self._wake(record.scope, record.name),
+            )
+
+    def _sink(self, record: Record, stream: str) -> Callable[[Sequence[LogLine]], None]:
+        definitions = record.document["AlgorithmSpecification"].get("MetricDefinitions", [])
+        dimensions = {"TrainingJobName": record.name}
+
+        def sink(lines: Sequence[LogLine]) -> None:
+            self._logs.append(record.scope, LOG_GROUP, stream, lines)
+            self._metrics.collect(record.scope, METRIC_NAMESPACE, dimensions, definitions, lines)
+
+        return sink
+
+    def _finish_logs(self, record: Record, hosts: list[Observed]) -> None:
+        for host in hosts:
+            self._followers.finish(host.handle, LAST_LINES)
+
+    def _stream(self, record: Record, host: str) -> str:
+        return f"{record.name}/{host}-{int(record.document['TrainingStartTime'])}"
+
+    def _hosts(self, record: Record) -> list[Observed]:
+        return self._launcher.find(labels.of(record))
+
+    def _stop_all(self, running: list[Observed], grace: float) -> None:
+        if not running:
+            return
+        with ThreadPoolExecutor(len(running)) as pool:
+            list(pool.map(lambda host: self._launcher.stop(host.handle, grace=grace), running))
+
+    def _remove(self, hosts: list[Observed]) -> None:
+        for host in hosts:
+            self._launcher.remove(host.handle)
+
+    def _overdue(self, record: Record) -> bool:
+        return now() >= self._deadline(record)
+
+    def _deadline(self, record: Record) -> float:
+        limit: int = record.document["StoppingCondition"]["MaxRuntimeInSeconds"]
+        return float(record.document["TrainingStartTime"] + limit)
+
+    def _job_directory(self, record: Record) -> Path:
+        return self._directory / record.scope.account / record.scope.region / record.name
+
+    def _workspace(self, record: Record, host: str) -> Workspace:
+        return Workspace(self._job_directory(record) / host)
+
+    def _fail(self, record: Record, reason: str) -> float:
+        self._move(record, Event.FAULT, FailureReason=reason)
+        return 0.0
+
+    def _move(self, record: Record, event: Event, **changes: object) -> None:
+        """Apply an event and write `changes` into the document, in one transaction.
+
+        A stop that was requested meanwhile wins: the event is then looked at in the new phase.
+        """
+        reason = str(changes.get("FailureReason", ""))
+
+        def change(current: Record) -> tuple[str, Document]:
+            if current.phase != record.phase:
+                return current.phase, current.document
+            at = now()
+            phase, document = life.advance(
+                {**current.document, **changes}, current.phase, event, at
+            )
+            return phase, document
+
+        moved = self._store.change(
+            TRAINING_JOB, record.scope, record.name, change, event=event, message=reason
+        )
+        log.info(
+            "TrainingJob/%s %s->%s because %s%s",
+            *(record.name, record.phase, moved.phase, event, f": {reason}" if reason else ""),
+        )
+
+    def _remark(self, record: Record, message: str) -> None:
+        self._edit(record, lambda document: life.remark(document, message, now()), message)
+
+    def _note(self, record: Record, **facts: object) -> None:
+        """Keep facts of our own about the job."""
+
+        def edit(document: Document) -> Document:
+            return {**document, "Emulator": {**document.get("Emulator", {}), **facts}}
+
+        self._edit(record, edit, ", ".join(facts))
+
+    def _edit(self, record: Record, edit: Callable[[Document], Document], message: str) -> None:
+        def change(current: Record) -> tuple[str, Document]:
+            if current.phase != record.phase:
+                return current.phase, current.document
+            return current.phase, edit(current.document)
+
+        self._store.change(
+            TRAINING_JOB, record.scope, record.name, change, event="Noted", message=message
+        )

@@ -1,0 +1,62 @@
+"""The directory of one training host: what becomes /opt/ml in its container."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from emulator.launch.contract import write
+
+FAILURE_LIMIT = 1024
+"""Characters of /opt/ml/output/failure that count (contract B4)."""
+
+
+class Workspace:
+    """The files of one host.
+
+    Attributes:
+        root: a directory of this job and host alone; `root/x` is `/opt/ml/x` in the container.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def model(self) -> Path:
+        return self.root / "model"
+
+    @property
+    def output(self) -> Path:
+        return self.root / "output"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    def channel(self, name: str) -> Path:
+        return self.root / "input" / "data" / name
+
+    def prepare(self, files: Mapping[str, bytes]) -> None:
+        """Make the directories and write the configuration files; twice does no harm.
+
+        Args:
+            files: contents by path relative to the root.
+        """
+        for directory in (self.model, self.output / "data", self.root / "input" / "data"):
+            directory.mkdir(parents=True, exist_ok=True)
+        write(self.root, files)
+
+    def fresh_channel(self, name: str) -> Path:
+        """Return the channel's directory, empty."""
+        directory = self.channel(name)
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        return directory
+
+    def failure_text(self) -> str:
+        """Return what the container wrote to /opt/ml/output/failure, at most 1,024 characters."""
+        try:
+            with (self.output / "failure").open("rb") as file:
+                raw = file.read(4 * FAILURE_LIMIT)
+        except OSError:
+            return ""
+        return raw.decode("utf-8", "replace")[:FAILURE_LIMIT]
