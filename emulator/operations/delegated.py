@@ -1,9 +1,9 @@
 """The resources that moto keeps for us; never imports moto, never runs anything.
 
-A resource is delegated whole or not at all: were one of its operations ours and another moto's, the
-two would disagree about what exists. Only records qualify, things behind which nothing runs, because
-moto would report a run that never took place. An operation of a delegated resource that moto lacks
-is refused like any other that is not emulated.
+A resource is delegated whole or not at all: were one of its operations ours and another moto's,
+the two would disagree about what exists. Only records qualify, things behind which nothing runs,
+because moto would report a run that never took place. An operation of a delegated resource that
+moto lacks is refused like any other that is not emulated.
 """
 
 from dataclasses import dataclass

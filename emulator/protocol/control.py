@@ -1,0 +1,115 @@
+"""One call to SageMaker's control plane, from its request to its reply; knows no resource."""
+
+import io
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from emulator import clock
+from emulator.call import Document
+from emulator.errors import InternalFailure, OperationNotEmulated, ServiceError
+from emulator.protocol import model
+from emulator.protocol.parse import document_of, operation_of
+from emulator.protocol.parts import Parts
+from emulator.protocol.request import Request
+from emulator.protocol.serialize import Reply, failure, success
+from emulator.protocol.validate import require_valid
+
+log = logging.getLogger(__name__)
+
+_TAG_OPERATIONS = frozenset({"AddTags", "DeleteTags", "ListTags"})
+
+
+def answer(parts: Parts, request: Request) -> Reply:
+    """Answer one call and log it; never raises."""
+    started = clock.monotonic()
+    operation, name = request.target, "-"
+    try:
+        # Read in any case: an unread body would break the connection for the next request.
+        body = request.body
+        service = model.sagemaker()
+        operation = operation_of(service, request.target)
+        _require_emulated(parts, operation)
+        document = document_of(service, operation, body)
+        name = _resource_in(operation, document)
+        shape = service.input_of(operation)
+        if shape is not None:
+            require_valid(service, shape, document)
+        if _is_delegated(parts, operation, document):
+            reply = _delegate(parts, request)
+        else:
+            call = parts.call(operation, request.scope, request.request_id)
+            result = parts.handlers[operation](call, document)
+            reply = success(service, operation, result, request.request_id)
+    except ServiceError as error:
+        reply = failure(error, request.request_id)
+    except Exception:
+        log.exception("%s failed, request %s", operation, request.request_id)
+        reply = failure(internal_failure(request), request.request_id)
+    log.info(
+        "%s %s/%s %s %d %.1f ms",
+        operation,
+        request.scope.account,
+        request.scope.region,
+        name,
+        reply.status,
+        (clock.monotonic() - started) * 1000,
+    )
+    return reply
+
+
+def internal_failure(request: Request) -> InternalFailure:
+    """Return what a client is told about a bug of ours."""
+    return InternalFailure(
+        "The emulator failed. This is a bug: its log has the traceback of request "
+        f"{request.request_id}."
+    )
+
+
+def _require_emulated(parts: Parts, operation: str) -> None:
+    if operation not in parts.handlers and operation not in parts.delegated:
+        raise OperationNotEmulated(
+            f"{operation} is not emulated. Take the call out, or send it to AWS; "
+            "docs/compatibility.md lists the operations that are emulated."
+        )
+
+
+@cache
+def _naming_member(operation: str) -> str:
+    """Return the member that names the resource an operation is about; empty if there is none."""
+    service = model.sagemaker()
+    shape = service.shapes.get(service.input_of(operation) or "", {})
+    required = shape.get("required", ())
+    return next((name for name in required if name.endswith(("Name", "Arn"))), "")
+
+
+def _resource_in(operation: str, document: Document) -> str:
+    return str(document.get(_naming_member(operation), "-"))
+
+
+def _is_delegated(parts: Parts, operation: str, document: Document) -> bool:
+    if operation in _TAG_OPERATIONS and parts.keeps_tags_of(document["ResourceArn"]):
+        return True
+    return operation in parts.delegated
+
+
+def _delegate(parts: Parts, request: Request) -> Reply:
+    """Let ``storage`` answer, with the body that was read put back."""
+    status, headers = 500, list[tuple[str, str]]()
+    written: list[bytes] = []
+
+    def start_response(
+        line: str, fields: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        nonlocal status, headers
+        status, headers = int(line[:3]), fields
+        return written.append
+
+    body = request.body
+    environ = request.environ | {
+        "wsgi.input": io.BytesIO(body),
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    content = b"".join(parts.storage("sagemaker", request.scope, environ, start_response))
+    return Reply(status, headers, b"".join(written) + content)

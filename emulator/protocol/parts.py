@@ -1,0 +1,66 @@
+"""What the front is given: the parts of the emulator that answer, by interface."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from emulator.call import Call, Document, Handler, Scope
+from emulator.protocol.signature import AccountOf
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Storage(Protocol):
+    """Answers requests to other services than ours, and to delegated resources."""
+
+    def __call__(
+        self,
+        service: str,
+        scope: Scope,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+        /,
+    ) -> Iterable[bytes]: ...
+
+
+class Runtime(Protocol):
+    """Answers InvokeEndpoint; raises RuntimeServiceError before it calls ``start_response``.
+
+    The invocation holds the request's members without ``Body``, which is still to be read from the
+    environ.
+    """
+
+    def __call__(
+        self,
+        invocation: Document,
+        scope: Scope,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+        /,
+    ) -> Iterable[bytes]: ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything behind the front.
+
+    Attributes:
+        handlers: the operations answered by the emulator itself.
+        delegated: the operations that ``storage`` answers.
+        keeps_tags_of: tells whether ``storage`` keeps the tags of the resource with this ARN.
+        call: makes the Call of (operation, scope, request id).
+        account_of: the account that an issued access key belongs to; None if it is unknown.
+        default_scope: for requests that are not signed.
+        pages: the emulator's own pages below ``/_emulator``.
+    """
+
+    handlers: Mapping[str, Handler]
+    delegated: frozenset[str]
+    keeps_tags_of: Callable[[str], bool]
+    call: Callable[[str, Scope, str], Call]
+    storage: Storage
+    runtime: Runtime
+    pages: "WSGIApplication"
+    account_of: AccountOf
+    default_scope: Scope

@@ -1,0 +1,101 @@
+"""One HTTP request as the stages of the front see it; reads nothing before it is asked to.
+
+The Host header says nothing here: a client of every service has the emulator's one address.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from emulator.call import Scope
+from emulator.protocol import model
+from emulator.protocol.parse import TARGET_PREFIX, runtime_operation_of
+from emulator.protocol.signature import AccountOf, Credential, credential, scope_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+SAGEMAKER = "sagemaker"
+RUNTIME = "sagemaker-runtime"
+
+_TARGETS = {
+    "Logs_20140328": "logs",
+    "AmazonEC2ContainerRegistry_V20150921": "ecr",
+    "GraniteServiceVersion20100801": "monitoring",
+}
+
+
+@dataclass
+class Request:
+    """A WSGI environ with names for what the front asks of it.
+
+    Attributes:
+        request_id: what the reply's ``x-amzn-RequestId`` and the log carry.
+    """
+
+    environ: "WSGIEnvironment"
+    request_id: str
+    account_of: AccountOf
+    default_scope: Scope
+
+    @cached_property
+    def method(self) -> str:
+        return str(self.environ["REQUEST_METHOD"])
+
+    @cached_property
+    def path(self) -> str:
+        return str(self.environ.get("PATH_INFO") or "/")
+
+    @cached_property
+    def target(self) -> str:
+        """The ``X-Amz-Target`` header, by which JSON protocols name the operation."""
+        return str(self.environ.get("HTTP_X_AMZ_TARGET", ""))
+
+    @cached_property
+    def is_form(self) -> bool:
+        """Whether the body is a form, as query protocols send it."""
+        content_type = self.environ.get("CONTENT_TYPE") or ""
+        return bool(content_type.startswith("application/x-www-form-urlencoded"))
+
+    @cached_property
+    def signer(self) -> Credential | None:
+        environ = self.environ
+        return credential(environ.get("HTTP_AUTHORIZATION", ""), environ.get("QUERY_STRING") or "")
+
+    @cached_property
+    def invoked(self) -> tuple[str, str] | None:
+        """The runtime plane's operation and the endpoint it names, by the path."""
+        if self.method != "POST" or not self.path.startswith("/endpoints/"):
+            return None
+        return runtime_operation_of(model.runtime(), self.path)
+
+    @cached_property
+    def service(self) -> str:
+        """The service this request is for, by its signing name.
+
+        The runtime plane signs as the control plane does, so its paths tell them apart. Of the
+        services with unsigned operations only STS sends forms; the rest of such requests are S3's.
+        """
+        signed = self.signer.service if self.signer is not None else ""
+        if self.target.startswith(TARGET_PREFIX):
+            return SAGEMAKER
+        if signed != "s3" and self.invoked is not None:
+            return RUNTIME
+        if signed:
+            return signed
+        if self.target:
+            return _TARGETS.get(self.target.partition(".")[0], "s3")
+        return "sts" if self.is_form and self.path == "/" else "s3"
+
+    @cached_property
+    def scope(self) -> Scope:
+        return scope_of(self.signer, account_of=self.account_of, default=self.default_scope)
+
+    @cached_property
+    def body(self) -> bytes:
+        """The whole body. Once read, it is gone from the environ."""
+        stream, length = self.environ["wsgi.input"], self.environ.get("CONTENT_LENGTH")
+        if length:
+            return bytes(stream.read(int(length)))
+        # Without a length, only a server that ends the stream itself can be read to the end.
+        return bytes(stream.read()) if self.environ.get("wsgi.input_terminated") else b""
