@@ -63,6 +63,10 @@ class Endpoints:
         }
         return passes[Phase(record.phase)](record)
 
+    def settled(self, record: Record) -> bool:
+        """Say whether the resource needs no look at the start of a run."""
+        return Phase(record.phase) is Phase.FAILED
+
     def give_up(self, record: Record, error: Exception) -> None:
         """Fail what is under way after an unexpected error has come back too often."""
         if Phase(record.phase) in (Phase.CREATING, Phase.UPDATING):

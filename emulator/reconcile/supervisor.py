@@ -6,6 +6,7 @@ pass twice equals doing it once, so a wake-up too many is harmless.
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from emulator.call import Kind, Record, Scope, Store
@@ -37,6 +38,14 @@ class Reconciler(Protocol):
         """
         ...
 
+    def settled(self, record: Record) -> bool:
+        """Say whether the resource needs no look at the start of a run."""
+        ...
+
+    def interrupt(self, record: Record, grace: float) -> None:
+        """Stop the resource's containers within `grace` seconds because the emulator ends."""
+        ...
+
     def give_up(self, record: Record, error: Exception) -> None:
         """End the resource in failure after `error` has come back too often."""
         ...
@@ -64,7 +73,7 @@ class Supervisor:
     def start(self) -> None:
         """Look once at every resource that an earlier run left."""
         for reconciler in self._reconcilers.values():
-            for record in self._store.select(reconciler.kind):
+            for record in self._unsettled(reconciler):
                 self.wake(reconciler.kind, record.scope, record.name)
 
     def wake(self, kind: Kind, scope: Scope, name: str) -> None:
@@ -97,21 +106,25 @@ class Supervisor:
             if worker.thread:
                 worker.thread.join(max(0.0, deadline - monotonic()))
 
-    def idle(self, timeout: float) -> bool:
-        """Wait until no worker is left; False if one still is after `timeout` seconds."""
-        deadline = monotonic() + timeout
-        while workers := list(self._workers.values()):
-            for worker in workers:
-                if worker.thread:
-                    worker.thread.join(max(0.0, deadline - monotonic()))
-            if monotonic() > deadline:
-                return not self._workers
-        return True
+    def interrupt(self, grace: float) -> None:
+        """Stop the containers of all resources, after `stop`."""
+        work = [
+            (reconciler, record)
+            for reconciler in self._reconcilers.values()
+            for record in self._unsettled(reconciler)
+        ]
+        if work:
+            with ThreadPoolExecutor(min(8, len(work))) as pool:
+                list(pool.map(lambda pair: pair[0].interrupt(pair[1], grace), work))
 
     def resume(self) -> None:
         """Accept work again after `stop`."""
         with self._guard:
             self._stopping = False
+
+    def _unsettled(self, reconciler: Reconciler) -> list[Record]:
+        records = self._store.select(reconciler.kind)
+        return [record for record in records if not reconciler.settled(record)]
 
     def _work(self, key: Key, kind: Kind, worker: _Worker) -> None:
         failures = 0

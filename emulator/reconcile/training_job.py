@@ -84,6 +84,10 @@ class TrainingJobs:
             return None
         return act(record)
 
+    def settled(self, record: Record) -> bool:
+        """Say whether the resource needs no look at the start of a run."""
+        return Phase(record.phase) in life.FINAL
+
     def give_up(self, record: Record, error: Exception) -> None:
         """Fail the job after an unexpected error has come back too often."""
         self._fail(record, reasons.INTERNAL)

@@ -1,6 +1,8 @@
 """The directory of one training host: what becomes /opt/ml in its container."""
 
+import os
 import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,9 +56,12 @@ class Workspace:
 
     def failure_text(self) -> str:
         """Return what the container wrote to /opt/ml/output/failure, at most 1,024 characters."""
+        # The container wrote here: a link or a pipe of that name must not be followed.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            with (self.output / "failure").open("rb") as file:
-                raw = file.read(4 * FAILURE_LIMIT)
+            with open(os.open(self.output / "failure", flags), "rb") as file:
+                regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+                raw = file.read(4 * FAILURE_LIMIT) if regular else b""
         except OSError:
             return ""
         return raw.decode("utf-8", "replace")[:FAILURE_LIMIT]
