@@ -1,0 +1,81 @@
+"""Root file systems made of Debian packages, for a machine without a container registry.
+
+mmdebstrap downloads and unpacks signed packages; nothing of this machine's own file system gets
+into an image.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from emulator.errors import PermanentError
+
+SUITE = "bookworm"
+_PYTHON = ("python3",)
+# Without maintainer scripts, in a few seconds: only builds ever see this one.
+_COMPILER = (
+    *("python3", "python3-dev", "python3-venv", "libgomp1", "libquadmath0"),
+    *("bash", "coreutils", "dash", "grep", "gzip", "sed", "tar"),
+)
+# What the packages' own scripts would have done.
+_COMPILER_HOOKS = (
+    'ln -sf dash "$1/bin/sh"',
+    'echo "root:x:0:0:root:/root:/bin/sh" > "$1/etc/passwd"',
+    'echo "root:x:0:" > "$1/etc/group"',
+    'ldconfig -r "$1"',
+)
+_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+MISSING = (
+    "mmdebstrap is needed to make the base image out of Debian packages. On Debian or Ubuntu: "
+    "sudo apt-get install mmdebstrap debian-archive-keyring. On another system, or to start from "
+    "the official Python image of a registry instead: sagemaker-emulator images build --pull"
+)
+
+
+def read_packages(file: Path) -> list[str]:
+    """Return the package names of a list with one name per line and `#` comments."""
+    lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
+    return [line for line in lines if line]
+
+
+def make_tree(name: str, packages: list[str], tarball: Path) -> None:
+    """Write the root file system of ``base`` or ``builder`` to `tarball`.
+
+    Raises:
+        PermanentError: mmdebstrap is absent and cannot be installed, or it failed.
+    """
+    provide_mmdebstrap()
+    if name == "base":
+        options = ["--variant=minbase", f"--include={','.join((*_PYTHON, *packages))}"]
+        options += [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
+    else:
+        options = ["--variant=extract", f"--include={','.join((*_COMPILER, *packages))}"]
+        options += [f"--extract-hook={hook}" for hook in _COMPILER_HOOKS]
+    command = ["mmdebstrap", *options, '--aptopt=Acquire::Languages "none"', SUITE, str(tarball)]
+    # ldconfig is not on an ordinary user's PATH.
+    environment = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = "\n".join(done.stderr.splitlines()[-15:])
+        raise PermanentError(f"mmdebstrap cannot make '{name}':\n{tail}")
+
+
+def provide_mmdebstrap() -> None:
+    """Install mmdebstrap if it is absent and this is root on Debian or Ubuntu.
+
+    Raises:
+        PermanentError: it is absent and stays so; the message says what to do.
+    """
+    if shutil.which("mmdebstrap"):
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise PermanentError(MISSING)
+    install = ["apt-get", "install", "--yes", "--no-install-recommends"]
+    packages = ["mmdebstrap", "debian-archive-keyring"]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update"], [*install, *packages]):
+        subprocess.run(command, env=environment, capture_output=True, check=False)
+    if not shutil.which("mmdebstrap"):
+        raise PermanentError(MISSING)

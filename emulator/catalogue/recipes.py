@@ -1,0 +1,95 @@
+"""The images that this project builds, in which order and from which files; pure but for reading.
+
+An image's *fingerprint* is a digest of all that goes into it. It is kept as a label, so that an
+image that is up to date is not built again.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.errors import PermanentError
+
+LABEL_PREFIX = "org.sagemaker-emulator."
+IMAGE_LABEL = LABEL_PREFIX + "image"
+FINGERPRINT_LABEL = LABEL_PREFIX + "fingerprint"
+STAGE_LABEL = LABEL_PREFIX + "stage"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one image is made.
+
+    Attributes:
+        parents: images that must exist first.
+        version: a second tag besides ``latest``.
+        toolkit: the build sees images/toolkit.
+        wheels: the build sees the packages of the image's requirements.lock.
+        tree: made of Debian packages unless a registry may be asked.
+    """
+
+    name: str
+    parents: tuple[str, ...] = ()
+    version: str | None = None
+    toolkit: bool = False
+    wheels: bool = False
+    tree: bool = False
+
+
+_BOTH = ("base", "builder")
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("base", tree=True),
+        Recipe("builder", tree=True),
+        Recipe("mxnet-environment", _BOTH, wheels=True),
+        Recipe("chainer-environment", _BOTH, wheels=True),
+        Recipe("mxnet-training", ("mxnet-environment",), "1.9.1", toolkit=True),
+        Recipe("mxnet-inference", ("mxnet-environment",), "1.9.1", toolkit=True),
+        Recipe("chainer", ("chainer-environment",), "7.8.1", toolkit=True),
+    )
+}
+# What containers are started from; the others are only steps on the way.
+FINAL = tuple(name for name, recipe in RECIPES.items() if recipe.version)
+
+
+def source_directory() -> Path:
+    """Return images/ of the source tree; raises PermanentError when installed without it."""
+    directory = Path(__file__).resolve().parents[2] / "images"
+    if not (directory / "base" / "packages").is_file():
+        raise PermanentError(
+            f"There are no image sources at {directory}: images are built from a checkout of the "
+            "source tree. Run this there; the emulator itself needs only the built images."
+        )
+    return directory
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe of an image; raises PermanentError for an unknown name."""
+    try:
+        return RECIPES[name]
+    except KeyError:
+        raise PermanentError(f"No image '{name}'. There are: {', '.join(FINAL)}.") from None
+
+
+def files_of(name: str, source: Path) -> Iterator[tuple[str, Path]]:
+    """Yield `(path in the build context, file)` for all that an image is made of, sorted."""
+    folders = [(source / name, "")]
+    if recipe(name).toolkit:
+        folders.append((source / "toolkit", "toolkit/"))
+    for folder, prefix in folders:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts and file.name != "README.md":
+                yield prefix + file.relative_to(folder).as_posix(), file
+
+
+def fingerprint(name: str, source: Path) -> str:
+    """Return a digest of an image's files and of its parents' fingerprints."""
+    digest = hashlib.sha256()
+    for parent in recipe(name).parents:
+        digest.update(fingerprint(parent, source).encode())
+    for path, file in files_of(name, source):
+        digest.update(f"\0{path}\0{file.stat().st_mode & 0o111:o}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,88 @@
+"""From the image a client names to the image that runs; never touches the engine itself.
+
+An image that the engine has under exactly this name always wins, as it is. Otherwise the table
+says which of our images stands in, with a warning for every difference that could be noticed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from emulator.catalogue.table import contents_of, image_for, local_name, repositories
+from emulator.catalogue.uris import FrameworkTag, parse_framework_tag, parse_image_uri
+from emulator.errors import PermanentError
+
+Present = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The image that runs.
+
+    Attributes:
+        reference: what the client named.
+        image: the engine's name of the image.
+        image_id: content id, ``sha256:…``.
+        warnings: sentences for a log, one per difference between `reference` and `image`.
+    """
+
+    reference: str
+    image: str
+    image_id: str
+    warnings: tuple[str, ...] = ()
+
+
+def resolve(reference: str, purpose: str, *, present: Present) -> Resolved:
+    """Return the local image for `reference`.
+
+    Args:
+        reference: an ECR URI, or any image name the engine may have.
+        purpose: ``train`` or ``serve``.
+        present: the content id of a local image by its name, None if the engine has none.
+
+    Raises:
+        PermanentError: nothing local stands for it; the message says how to provide it.
+    """
+    image_id = present(reference)
+    if image_id is not None:
+        return Resolved(reference, reference, image_id)
+    uri = parse_image_uri(reference)
+    if uri is None:
+        raise PermanentError(
+            f"No image '{reference}' on this machine, and images are never pulled. Build it, or "
+            f"pull it yourself, and check with: docker image inspect {reference}"
+        )
+    name = image_for(uri.repository, purpose)
+    if name is None:
+        raise PermanentError(
+            f"No image '{reference}' on this machine and none that stands in for the repository "
+            f"'{uri.repository}' (those are: {', '.join(repositories())}). "
+            f"Provide one with: docker tag YOUR-IMAGE {reference}"
+        )
+    asked = parse_framework_tag(uri.tag)
+    for candidate in _candidates(name, asked):
+        image_id = present(candidate)
+        if image_id is not None:
+            exact = asked is not None and candidate == local_name(name, asked.version)
+            warnings = tuple(_differences(reference, name, asked, exact)) if asked else ()
+            return Resolved(reference, candidate, image_id, warnings)
+    raise PermanentError(
+        f"No image '{reference}' on this machine, and the one that stands in for it, "
+        f"'{local_name(name)}', is not built. Build it with: sagemaker-emulator images build "
+        f"{name}. Or provide your own: docker tag YOUR-IMAGE {reference}"
+    )
+
+
+def _candidates(name: str, asked: FrameworkTag | None) -> Iterator[str]:
+    if asked is not None:
+        yield local_name(name, asked.version)
+    yield local_name(name)
+
+
+def _differences(name: str, image: str, asked: FrameworkTag, exact: bool) -> Iterator[str]:
+    contents = contents_of(image)
+    if not exact and asked.version != contents.version:
+        yield f"'{name}' runs on {contents.framework} {contents.version}, not {asked.version}."
+    if asked.processor == "gpu":
+        yield f"'{name}' runs on the CPU: there is no GPU variant of the local image."
+    if asked.python == "py2":
+        yield f"'{name}' runs on Python 3: Python 2 is not provided."

@@ -1,0 +1,70 @@
+"""The `serve` command: fetch the user's code, install what it asks for, become gunicorn.
+
+gunicorn replaces this process, so that SIGTERM reaches it. It loads the model before it listens;
+a model that cannot be loaded ends the container with an exit code other than 0.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from emulator_toolkit import source
+
+MODEL_DIR = Path("/opt/ml/model")
+CODE_DIR = MODEL_DIR / "code"
+
+
+def server_command(environment: Mapping[str, str]) -> list[str]:
+    """Return the gunicorn command line.
+
+    Threads let /ping answer while the model works; the application itself runs one prediction at
+    a time per worker. The timeout is off unless asked for, since it would also limit how long a
+    model may take to load.
+    """
+    port = environment.get("SAGEMAKER_BIND_TO_PORT", "8080")
+    return [
+        *(sys.executable, "-m", "gunicorn", "emulator_toolkit.application:create()"),
+        *("--bind", f"0.0.0.0:{port}"),
+        *("--workers", environment.get("SAGEMAKER_MODEL_SERVER_WORKERS") or "1"),
+        *("--timeout", environment.get("SAGEMAKER_MODEL_SERVER_TIMEOUT") or "0"),
+        *("--worker-class", "gthread", "--threads", "4"),
+        *("--keep-alive", "75", "--graceful-timeout", "30"),
+        *("--worker-tmp-dir", "/dev/shm", "--log-level", "warning"),
+    ]
+
+
+def install_requirements(code: Path) -> None:
+    """Install the packages that code/requirements.txt names; exits if one cannot be had."""
+    requirements = code / "requirements.txt"
+    if not requirements.exists():
+        return
+    print(f"Installing the packages of {requirements}", flush=True)
+    command = [sys.executable, "-m", "pip", "install", "--requirement", str(requirements)]
+    if subprocess.run(command, check=False).returncode:
+        sys.exit(f"Cannot install the packages of {requirements}; see pip's message above.")
+
+
+def main() -> None:
+    """Prepare and become the model server."""
+    # Until gunicorn has its own handlers: the kernel drops signals that PID 1 does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if os.environ.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
+        sys.exit("This image does not serve multi-model endpoints (SAGEMAKER_MULTI_MODEL).")
+    submitted = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    program = os.environ.get("SAGEMAKER_PROGRAM", "")
+    if source.must_fetch(submitted, program, CODE_DIR):
+        print(f"Fetching {submitted}", flush=True)
+        source.fetch(submitted, CODE_DIR)
+    install_requirements(CODE_DIR)
+    command = server_command(os.environ)
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        entry for entry in (str(CODE_DIR), os.environ.get("PYTHONPATH", "")) if entry
+    )
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main()
