@@ -1,0 +1,165 @@
+"""Storage: every AWS service that is not SageMaker, in this process.
+
+Importing this module is cheap; moto itself is imported by a thread that a Storage starts, and the
+first call waits for it. moto keeps its state in the process, so there is one open Storage at a
+time. Nothing here opens a socket, and no IAM policy is ever enforced.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from wsgiref.types import StartResponse
+
+from emulator.call import Scope
+from emulator.storage.objects import ScopedObjects
+
+if TYPE_CHECKING:
+    from emulator.storage.dispatch import Dispatch
+    from emulator.storage.front import S3Front
+    from emulator.storage.s3 import S3
+    from emulator.storage.streams import Line, LogStreams
+
+SERVICES = frozenset({"ecr", "iam", "logs", "monitoring", "s3", "sagemaker", "sns", "sts"})
+
+
+@dataclass(frozen=True)
+class _Parts:
+    s3: S3
+    front: S3Front
+    dispatch: Dispatch
+    streams: LogStreams
+    lock: threading.RLock
+
+
+class Storage:
+    """The services behind the front.
+
+    Args:
+        root: directory of everything durable: S3's index and bodies, log lines.
+        default_account, default_region: whose an unsigned request is.
+
+    Raises:
+        RuntimeError: another Storage of this process is still open.
+    """
+
+    _open = threading.Lock()
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        default_account: str = "123456789012",
+        default_region: str = "us-east-1",
+    ) -> None:
+        if not Storage._open.acquire(blocking=False):
+            raise RuntimeError("another Storage is open; moto has one state per process")
+        self.root = root
+        self.default_scope = Scope(default_account, default_region)
+        self._parts: Future[_Parts] = Future()
+        threading.Thread(target=self._load, name="storage-load", daemon=True).start()
+
+    def _load(self) -> None:
+        try:
+            self._parts.set_result(self._assemble())
+        except BaseException as error:
+            self._parts.set_exception(error)
+
+    def _assemble(self) -> _Parts:
+        from emulator.storage.dispatch import Dispatch
+        from emulator.storage.front import S3Front
+        from emulator.storage.s3 import S3
+        from emulator.storage.streams import LogStreams
+
+        lock = threading.RLock()
+        s3 = S3(self.root / "s3")
+        streams = LogStreams(self.root / "logs" / "lines.sqlite", lock)
+        return _Parts(s3, S3Front(s3), Dispatch(lock, streams.after), streams, lock)
+
+    def _ready(self) -> _Parts:
+        return self._parts.result()
+
+    def wait(self) -> None:
+        """Return once moto is imported and the state is loaded; raises what went wrong."""
+        self._ready()
+
+    def handle(
+        self,
+        service: str,
+        scope: Scope | None,
+        environ: Mapping[str, Any],
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        """Answer one request.
+
+        Args:
+            service: one of SERVICES, as the credential scope names it.
+            scope: whose request it is; None for an unsigned one.
+
+        Raises:
+            KeyError: the service is none of SERVICES.
+        """
+        parts = self._ready()
+        scope = scope or self.default_scope
+        if service == "s3":
+            return parts.front(scope, environ, start_response)
+        return parts.dispatch(service, scope, environ, start_response)
+
+    def objects(self, scope: Scope | None = None) -> ScopedObjects:
+        """Return S3 as the emulator's own parts use it; waits for nothing yet."""
+        return ScopedObjects(lambda: self._ready().s3, scope or self.default_scope)
+
+    def put_log_lines(self, scope: Scope, group: str, stream: str, lines: Sequence[Line]) -> None:
+        """Append lines to a CloudWatch Logs stream, making it if need be."""
+        self._ready().streams.put(scope, group, stream, lines)
+
+    def put_metric(
+        self,
+        scope: Scope,
+        namespace: str,
+        name: str,
+        value: float,
+        at: float,
+        dimensions: Mapping[str, str],
+    ) -> None:
+        """Add one value of a CloudWatch metric; `at` is epoch seconds."""
+        from emulator.storage import streams
+
+        with self._ready().lock:
+            streams.put_metric(scope, namespace, name, value, at, dimensions)
+
+    def sagemaker_operations(self) -> frozenset[str]:
+        """Return the SageMaker operations that `handle("sagemaker", …)` can answer."""
+        from emulator.storage import dispatch
+
+        self._ready()
+        return dispatch.sagemaker_operations()
+
+    def reset(self) -> None:
+        """Forget everything of every service, on disk too."""
+        parts = self._ready()
+        with parts.lock:
+            parts.s3.reset()
+            parts.streams.reset()
+            _forget_backends()
+
+    def close(self) -> None:
+        """Write what is pending and free the process for another Storage."""
+        try:
+            parts = self._ready()
+            with parts.lock:
+                parts.s3.close()
+                parts.streams.close()
+                _forget_backends()
+        finally:
+            Storage._open.release()
+
+
+def _forget_backends() -> None:
+    from moto.core.base_backend import BackendDict
+
+    BackendDict.reset()

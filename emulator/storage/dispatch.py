@@ -1,0 +1,125 @@
+"""Which part of moto answers for which service, without moto's own dispatcher.
+
+moto's looks its modules up on disk with every request; here a service's handlers are found once.
+Everything but S3's objects lives in memory and starts empty with every process.
+"""
+
+import importlib
+import logging
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
+from wsgiref.types import StartResponse
+
+import orjson
+from werkzeug.exceptions import HTTPException
+
+from emulator.call import Scope
+from emulator.storage.replies import Reply, send
+from emulator.storage.requests import build, read_body
+
+logger = logging.getLogger(__name__)
+
+# By the service's name in a credential scope: moto's package, and the host it expects to see.
+SERVICES: Mapping[str, tuple[str, str]] = {
+    "ecr": ("ecr", "api.ecr.{region}.amazonaws.com"),
+    "iam": ("iam", "iam.{region}.amazonaws.com"),
+    "logs": ("logs", "logs.{region}.amazonaws.com"),
+    "monitoring": ("cloudwatch", "monitoring.{region}.amazonaws.com"),
+    "sagemaker": ("sagemaker", "api.sagemaker.{region}.amazonaws.com"),
+    "sns": ("sns", "sns.{region}.amazonaws.com"),
+    "sts": ("sts", "sts.{region}.amazonaws.com"),
+}
+
+Handler = Callable[[Any, str, Any], Reply]
+
+
+class Dispatch:
+    """Answers every service of SERVICES.
+
+    Args:
+        lock: moto's backends are not safe for threads; the lock is held while one works.
+        after: called with service, scope and operation after each successful request.
+    """
+
+    def __init__(self, lock: threading.RLock, after: Callable[[str, Scope, str], None]) -> None:
+        self._lock = lock
+        self._after = after
+
+    def __call__(
+        self,
+        service: str,
+        scope: Scope,
+        environ: Mapping[str, Any],
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        """Answer one request.
+
+        Raises:
+            KeyError: the service is not one of SERVICES.
+        """
+        package, host = SERVICES[service]
+        request = build(
+            scope,
+            environ,
+            host=host.format(region=scope.region),
+            body=read_body(environ),
+            extra={},
+        )
+        try:
+            reply = self._answer(package, request)
+        except HTTPException as error:
+            reply = error.code or 500, dict(error.get_headers()), error.get_body()
+        except NotImplementedError as error:
+            reply = _error(environ, 501, "NotImplemented", str(error))
+        except Exception:
+            logger.exception("%s failed", service)
+            reply = _error(environ, 500, "InternalFailure", "We encountered an internal error.")
+        if reply[0] < 300:
+            self._after(service, scope, _target(environ))
+        return send(environ, start_response, reply)
+
+    def _answer(self, package: str, request: Any) -> Reply:
+        for pattern, handler in _handlers(package):
+            if pattern.match(request.path):
+                with self._lock:
+                    return handler(request, request.raw_url, request.headers)
+        return 404, {"Content-Type": "text/plain"}, b""
+
+
+@cache
+def _handlers(package: str) -> list[tuple[re.Pattern[str], Handler]]:
+    paths = importlib.import_module(f"moto.{package}.urls").url_paths
+    return [(re.compile(path.format("")), handler) for path, handler in paths.items()]
+
+
+def _target(environ: Mapping[str, Any]) -> str:
+    return str(environ.get("HTTP_X_AMZ_TARGET", "")).rpartition(".")[2]
+
+
+def _error(environ: Mapping[str, Any], status: int, code: str, message: str) -> Reply:
+    request_id = str(uuid.uuid4())
+    headers = {"x-amzn-RequestId": request_id}
+    if _target(environ):
+        body = orjson.dumps({"__type": code, "message": message})
+        return status, {**headers, "Content-Type": "application/x-amz-json-1.1"}, body
+    text = (
+        f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+        f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    )
+    return status, {**headers, "Content-Type": "text/xml"}, text.encode()
+
+
+def sagemaker_operations() -> frozenset[str]:
+    """Return the names of SageMaker's operations that moto has a handler for."""
+    from moto.core.responses import (  # type: ignore[attr-defined]
+        camelcase_to_underscores,
+        get_service_model,
+    )
+    from moto.sagemaker.responses import SageMakerResponse
+
+    names = get_service_model("sagemaker").operation_names
+    return frozenset(n for n in names if hasattr(SageMakerResponse, camelcase_to_underscores(n)))

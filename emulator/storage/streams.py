@@ -1,0 +1,160 @@
+"""CloudWatch Logs and metrics in this process: what the emulator itself writes there.
+
+Lines go to moto, which serves them, and to a SQLite file, from which they come back after a
+restart. Streams and lines that clients write through the API live in memory only.
+"""
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.logs.models import logs_backends
+
+from emulator.call import Scope
+
+logger = logging.getLogger(__name__)
+
+# What a restart brings back of one stream; moto keeps every line in memory.
+RELOADED_LINES = 10_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS streams (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL,
+    log_group TEXT NOT NULL, stream TEXT NOT NULL, UNIQUE (account, region, log_group, stream)
+);
+CREATE TABLE IF NOT EXISTS lines (
+    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS lines_of_stream ON lines (stream, id);
+"""
+
+
+class Line(Protocol):
+    """One line: epoch seconds and text."""
+
+    @property
+    def at(self) -> float: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+class LogStreams:
+    """Log streams that survive a restart.
+
+    Args:
+        path: the SQLite file; created if absent.
+        lock: held while moto's backends are touched.
+    """
+
+    def __init__(self, path: Path, lock: threading.RLock) -> None:
+        self._lock = lock
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.executescript(_SCHEMA)
+        self._ids: dict[tuple[str, str, str, str], int] = {}
+        self._load()
+
+    def put(self, scope: Scope, group: str, stream: str, lines: Sequence[Line]) -> None:
+        """Append lines; makes the group and the stream if need be, even for no lines."""
+        events = [(int(line.at * 1000), line.text) for line in lines]
+        with self._lock:
+            self._stream(scope, group, stream)
+            number = self._number(scope, group, stream)
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany(
+                    "INSERT INTO lines (stream, at, text) VALUES (?, ?, ?)",
+                    ((number, at, text) for at, text in events),
+                )
+            self._show(scope, group, stream, events)
+
+    def _stream(self, scope: Scope, group: str, stream: str) -> None:
+        backend = logs_backends[scope.account][scope.region]
+        backend.ensure_log_group(group)
+        backend.ensure_log_stream(group, stream)
+
+    def _show(
+        self, scope: Scope, group: str, stream: str, events: Sequence[tuple[int, str]]
+    ) -> None:
+        if events:
+            # The group's own method, because the backend's drops lines older than two weeks and
+            # refuses lines out of order.
+            backend = logs_backends[scope.account][scope.region]
+            backend.groups[group].put_log_events(
+                stream, [{"timestamp": at, "message": text} for at, text in events]
+            )
+
+    def _number(self, scope: Scope, group: str, stream: str) -> int:
+        name = (scope.account, scope.region, group, stream)
+        if name not in self._ids:
+            row = self._connection.execute(
+                "INSERT INTO streams (account, region, log_group, stream) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET stream = excluded.stream RETURNING id",
+                name,
+            ).fetchone()
+            self._ids[name] = row[0]
+        return self._ids[name]
+
+    def _load(self) -> None:
+        rows = self._connection.execute(
+            "SELECT account, region, log_group, stream, id FROM streams"
+        )
+        for account, region, group, stream, number in rows.fetchall():
+            scope = Scope(account, region)
+            self._ids[account, region, group, stream] = number
+            self._stream(scope, group, stream)
+            events = self._connection.execute(
+                "SELECT at, text FROM (SELECT * FROM lines WHERE stream = ? "
+                "ORDER BY id DESC LIMIT ?) ORDER BY id",
+                (number, RELOADED_LINES),
+            ).fetchall()
+            self._show(scope, group, stream, events)
+
+    def after(self, service: str, scope: Scope, operation: str) -> None:
+        """Forget the lines of what a client has just deleted."""
+        if service != "logs" or operation not in ("DeleteLogGroup", "DeleteLogStream"):
+            return
+        with self._lock:
+            groups = logs_backends[scope.account][scope.region].groups
+            for name, number in list(self._ids.items()):
+                account, region, group, stream = name
+                if (account, region) != (scope.account, scope.region):
+                    continue
+                if group not in groups or stream not in groups[group].streams:
+                    with self._connection:
+                        self._connection.execute("BEGIN IMMEDIATE")
+                        self._connection.execute("DELETE FROM lines WHERE stream = ?", (number,))
+                        self._connection.execute("DELETE FROM streams WHERE id = ?", (number,))
+                    del self._ids[name]
+
+    def reset(self) -> None:
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("DELETE FROM lines")
+            self._connection.execute("DELETE FROM streams")
+            self._ids.clear()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def put_metric(
+    scope: Scope, namespace: str, name: str, value: float, at: float, dimensions: Mapping[str, str]
+) -> None:
+    """Add one value of a CloudWatch metric; `at` is epoch seconds."""
+    datum: dict[str, Any] = {
+        "MetricName": name,
+        "Value": value,
+        "Timestamp": datetime.fromtimestamp(at, UTC),
+        "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()],
+    }
+    cloudwatch_backends[scope.account][scope.region].put_metric_data(namespace, [datum])
