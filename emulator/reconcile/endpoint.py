@@ -77,8 +77,8 @@ class Endpoints:
 
         The document stays as it is: the next run brings the same fleet up again.
         """
-        self._withdraw(record, drain=0.0)
-        self._remove_all(record, grace)
+        self._withdraw(record.scope, record.name, drain=0.0)
+        self._remove_all(record.scope, record.name, grace)
 
     def _create(self, record: Record) -> float:
         fleet = self._fleet(record)
@@ -131,13 +131,18 @@ class Endpoints:
         return 0.0
 
     def _rest(self, record: Record) -> None:
-        self._clear(record, 0.0)
+        self._clear(record.scope, record.name, 0.0)
 
     def _delete(self, record: Record) -> None:
-        self._withdraw(record, drain=DRAIN)
-        self._clear(record, self._stop_grace)
+        self._withdraw(record.scope, record.name, drain=DRAIN)
+        self._clear(record.scope, record.name, self._stop_grace)
         self._store.remove(ENDPOINT, record.scope, record.name)
         log.info("Endpoint/%s is gone", record.name)
+
+    def forget(self, scope: Scope, name: str) -> None:
+        """Leave nothing behind of an endpoint whose document is gone."""
+        self._withdraw(scope, name, drain=0.0)
+        self._clear(scope, name, 0.0)
 
     # What the phases share.
 
@@ -153,7 +158,8 @@ class Endpoints:
                 record,
                 generation=plan["generation"],
                 plan=plan["plan"],
-                directory=self._endpoint_directory(record) / str(plan["generation"]),
+                directory=self._endpoint_directory(record.scope, record.name)
+                / str(plan["generation"]),
             )
         return self._fleets[key]
 
@@ -161,7 +167,7 @@ class Endpoints:
         """Remove what an earlier run left of generations that no longer count."""
         own = record.document["Emulator"]
         counted = {own["generation"], own.get("target", own)["generation"]}
-        self._remove_all(record, 0.0, but=frozenset(map(str, counted)))
+        self._remove_all(record.scope, record.name, 0.0, but=frozenset(map(str, counted)))
 
     def _publish(self, record: Record, fleet: Fleet, desired: list[Document]) -> None:
         variants = tuple(
@@ -217,11 +223,10 @@ class Endpoints:
             *(record.name, record.phase, moved.phase, event, f": {reason}" if reason else ""),
         )
 
-    def _withdraw(self, record: Record, drain: float) -> None:
-        route = self._routes.withdraw(record.scope, record.name)
-        targets = (
-            [target for variant in route.variants for target in variant.targets] if route else []
-        )
+    def _withdraw(self, scope: Scope, name: str, drain: float) -> None:
+        route = self._routes.withdraw(scope, name)
+        variants = route.variants if route else ()
+        targets = [target for variant in variants for target in variant.targets]
         for target in targets:
             target.close()
         for target in targets:
@@ -232,15 +237,15 @@ class Endpoints:
         fleet.retire(DRAIN, self._stop_grace)
         self._fleets.pop((record.scope, record.name, fleet.generation), None)
 
-    def _clear(self, record: Record, grace: float) -> None:
+    def _clear(self, scope: Scope, name: str, grace: float) -> None:
         """Leave nothing of the endpoint behind but its document."""
-        self._remove_all(record, grace)
-        self._hosting.models.discard(self._endpoint_directory(record))
-        for key in [key for key in self._fleets if key[:2] == (record.scope, record.name)]:
+        self._remove_all(scope, name, grace)
+        self._hosting.models.discard(self._endpoint_directory(scope, name))
+        for key in [key for key in self._fleets if key[:2] == (scope, name)]:
             del self._fleets[key]
 
     def _remove_all(
-        self, record: Record, grace: float, *, but: frozenset[str] = frozenset()
+        self, scope: Scope, name: str, grace: float, *, but: frozenset[str] = frozenset()
     ) -> None:
         """Stop and remove the endpoint's containers, known to this run or not.
 
@@ -249,12 +254,12 @@ class Endpoints:
         """
         found = [
             container
-            for container in self._launcher.find(labels.of(record))
+            for container in self._launcher.find(labels.of(self.kind, scope, name))
             if container.labels[labels.GENERATION] not in but
         ]
         if found:
             with ThreadPoolExecutor(min(8, len(found))) as pool:
                 list(pool.map(lambda gone: self._hosting.end(gone.handle, grace), found))
 
-    def _endpoint_directory(self, record: Record) -> Path:
-        return self._directory / record.scope.account / record.scope.region / record.name
+    def _endpoint_directory(self, scope: Scope, name: str) -> Path:
+        return self._directory / scope.account / scope.region / name

@@ -13,6 +13,7 @@ from pathlib import Path
 from emulator.call import Document, Record, Scope
 from emulator.clock import monotonic, now
 from emulator.errors import EmulatorError, PermanentError
+from emulator.kinds import ENDPOINT
 from emulator.launch.contract import serving as contract
 from emulator.launch.contract.limits import Limits
 from emulator.launch.driver import ContainerSpec, Launcher, Observed
@@ -21,7 +22,7 @@ from emulator.reconcile import labels, reasons
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.models import Models
 from emulator.reconcile.ping import ping
-from emulator.reconcile.ports import LogSink, Resolved, ResolveImage
+from emulator.reconcile.ports import Resolved, ResolveImage, Telemetry
 from emulator.routing import Target
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Hosting:
 
     launcher: Launcher
     followers: Followers
-    logs: LogSink
+    telemetry: Telemetry
     models: Models
     resolve_image: ResolveImage
     wake: Callable[[Scope, str], None]
@@ -220,7 +221,9 @@ class Fleet:
             ),
             mounts=contract.mounts(files),
             labels=labels.of(
-                record,
+                ENDPOINT,
+                record.scope,
+                record.name,
                 generation=str(self.generation),
                 variant=variant,
                 host=str(number),
@@ -257,14 +260,14 @@ class Fleet:
         host, port = observed.address
         name = observed.labels[labels.INSTANCE_ID]
         stream, group = f"{slot[0]}/{name}", self._log_group
-        scope, logs = self._record.scope, self._hosting.logs
+        scope, telemetry = self._record.scope, self._hosting.telemetry
         self._instances[slot] = Instance(
             *slot, observed.handle, Target(host, port, instance_id=name), deadline
         )
         self._hosting.followers.follow(
             observed.handle,
-            sink=lambda lines: logs.append(scope, group, stream, lines),
-            since=logs.last(scope, group, stream),
+            sink=lambda lines: telemetry.put_log_lines(scope, group, stream, lines),
+            since=telemetry.last_log_line(scope, group, stream),
             ended=lambda: self._hosting.wake(scope, self._record.name),
         )
 
@@ -350,7 +353,9 @@ class Fleet:
 
     def _adopt(self) -> None:
         """Take over the containers of this generation that an earlier run left."""
-        wanted = labels.of(self._record, generation=str(self.generation))
+        wanted = labels.of(
+            ENDPOINT, self._record.scope, self._record.name, generation=str(self.generation)
+        )
         for observed in self._hosting.launcher.find(wanted):
             slot = (observed.labels[labels.VARIANT], int(observed.labels[labels.HOST]))
             if observed.running and observed.address and slot[0] in self._variants:

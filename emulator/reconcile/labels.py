@@ -5,7 +5,7 @@ A container is found again by its labels alone, by this run or a later one.
 
 import hashlib
 
-from emulator.call import Record
+from emulator.call import Kind, Record, Scope
 
 PREFIX = "org.sagemaker-emulator."
 KIND = PREFIX + "kind"
@@ -18,13 +18,13 @@ VARIANT = PREFIX + "variant"
 INSTANCE_ID = PREFIX + "instance-id"
 
 
-def of(record: Record, **more: str) -> dict[str, str]:
+def of(kind: Kind, scope: Scope, name: str, **more: str) -> dict[str, str]:
     """Return the labels of a resource's containers; `more` adds host=, variant=, …"""
     return {
-        KIND: record.kind,
-        ACCOUNT: record.scope.account,
-        REGION: record.scope.region,
-        NAME: record.name,
+        KIND: kind.name,
+        ACCOUNT: scope.account,
+        REGION: scope.region,
+        NAME: name,
     } | {PREFIX + key.replace("_", "-"): value for key, value in more.items()}
 
 

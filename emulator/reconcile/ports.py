@@ -26,24 +26,23 @@ class ResolveImage(Protocol):
     def __call__(self, reference: str, purpose: str) -> Resolved: ...
 
 
-class LogSink(Protocol):
-    """Keeps container output as CloudWatch Logs streams."""
+class Telemetry(Protocol):
+    """Keeps container output as CloudWatch Logs streams, and metrics."""
 
-    def append(self, scope: Scope, group: str, stream: str, lines: Sequence[LogLine]) -> None: ...
+    def put_log_lines(
+        self, scope: Scope, group: str, stream: str, lines: Sequence[LogLine]
+    ) -> None: ...
 
-    def last(self, scope: Scope, group: str, stream: str) -> float:
+    def last_log_line(self, scope: Scope, group: str, stream: str) -> float:
         """Return the epoch seconds of the stream's last line, 0.0 for an absent stream."""
         ...
 
-
-class Metrics(Protocol):
-    """Finds metrics in container output and publishes them."""
-
-    def collect(
+    def put_metric(
         self,
         scope: Scope,
         namespace: str,
+        name: str,
+        value: float,
+        at: float,
         dimensions: Mapping[str, str],
-        definitions: Sequence[Mapping[str, str]],
-        lines: Sequence[LogLine],
     ) -> None: ...

@@ -38,6 +38,10 @@ class Reconciler(Protocol):
         """
         ...
 
+    def forget(self, scope: Scope, name: str) -> None:
+        """Leave nothing behind of a resource whose document is gone."""
+        ...
+
     def settled(self, record: Record) -> bool:
         """Say whether the resource needs no look at the start of a run."""
         ...
@@ -65,13 +69,15 @@ class Supervisor:
         self._reconcilers: dict[str, Reconciler] = {}
         self._workers: dict[Key, _Worker] = {}
         self._guard = threading.Lock()
-        self._stopping = False
+        self._stopping = True
 
     def register(self, reconciler: Reconciler) -> None:
         self._reconcilers[reconciler.kind.name] = reconciler
 
     def start(self) -> None:
-        """Look once at every resource that an earlier run left."""
+        """Accept work, and look once at every resource that an earlier run left."""
+        with self._guard:
+            self._stopping = False
         for reconciler in self._reconcilers.values():
             for record in self._unsettled(reconciler):
                 self.wake(reconciler.kind, record.scope, record.name)
@@ -117,11 +123,6 @@ class Supervisor:
             with ThreadPoolExecutor(min(8, len(work))) as pool:
                 list(pool.map(lambda pair: pair[0].interrupt(pair[1], grace), work))
 
-    def resume(self) -> None:
-        """Accept work again after `stop`."""
-        with self._guard:
-            self._stopping = False
-
     def _unsettled(self, reconciler: Reconciler) -> list[Record]:
         records = self._store.select(reconciler.kind)
         return [record for record in records if not reconciler.settled(record)]
@@ -141,17 +142,21 @@ class Supervisor:
     def _pass(self, key: Key, kind: Kind, failures: int) -> tuple[float | None, int]:
         """Return the delay before the next pass and the count of failures in a row."""
         _, scope, name = key
-        record = self._store.find(kind, scope, name)
-        if record is None:
-            return None, 0
         reconciler = self._reconcilers[kind.name]
+        record = self._store.find(kind, scope, name)
         try:
+            if record is None:
+                reconciler.forget(scope, name)
+                return None, 0
             return reconciler.reconcile(record), 0
         except TemporaryError as error:
             if not failures:
                 log.warning("%s/%s waits: %s", kind.name, name, error)
             return error.delay, failures + 1
         except Exception as error:
+            if record is None or self._store.find(kind, scope, name) is None:
+                log.debug("%s/%s was removed meanwhile: %s", kind.name, name, error)
+                return 0.0 if record else None, 0
             log.exception("%s/%s: unexpected error in phase %s", kind.name, name, record.phase)
             if failures + 1 < TRIES:
                 return 2.0**failures, failures + 1

@@ -17,10 +17,11 @@ from emulator.launch.contract import training as contract
 from emulator.launch.driver import ContainerSpec, Launcher, LogLine, Observed
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle.training_job import Event, Phase
+from emulator.logs.metrics import extract
 from emulator.reconcile import labels, reasons
 from emulator.reconcile.artifacts import Artifacts
 from emulator.reconcile.follow import Followers
-from emulator.reconcile.ports import LogSink, Metrics, ResolveImage
+from emulator.reconcile.ports import ResolveImage, Telemetry
 from emulator.reconcile.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -46,8 +47,7 @@ class TrainingJobs:
         followers: Followers,
         artifacts: Artifacts,
         resolve_image: ResolveImage,
-        logs: LogSink,
-        metrics: Metrics,
+        telemetry: Telemetry,
         directory: Path,
         wake: Callable[[Scope, str], None],
         limits: contract.Limits,
@@ -58,8 +58,7 @@ class TrainingJobs:
         self._followers = followers
         self._artifacts = artifacts
         self._resolve_image = resolve_image
-        self._logs = logs
-        self._metrics = metrics
+        self._telemetry = telemetry
         self._directory = directory
         self._wake = wake
         self._limits = limits
@@ -80,9 +79,14 @@ class TrainingJobs:
         }
         act = passes.get(Phase(record.phase))
         if act is None:
-            self._clean(record)
+            self.forget(record.scope, record.name)
             return None
         return act(record)
+
+    def forget(self, scope: Scope, name: str) -> None:
+        """Leave nothing of an ended or deleted job behind but its document."""
+        self._remove(self._launcher.find(labels.of(self.kind, scope, name)))
+        self._artifacts.discard(self._job_directory(scope, name))
 
     def settled(self, record: Record) -> bool:
         """Say whether the resource needs no look at the start of a run."""
@@ -184,13 +188,9 @@ class TrainingJobs:
             return 0.0
         self._follow(record, hosts)
         self._stop_all([host for host in hosts if host.running], self._stop_grace)
-        self._finish_logs(record, self._hosts(record))
-        self._move(record, Event.EXITED)
+        self._finish_logs(record, hosts)
+        self._move(record, Event.EXITED, **self._final_metrics(record, hosts))
         return 0.0
-
-    def _clean(self, record: Record) -> None:
-        self._remove(self._hosts(record))
-        self._artifacts.discard(self._job_directory(record))
 
     # What the phases share.
 
@@ -224,7 +224,7 @@ class TrainingJobs:
                 record.document, record.scope, host, self._launcher.endpoint_url(), self._limits
             ),
             mounts=contract.mounts(record.document, workspace.root),
-            labels=labels.of(record, host=host),
+            labels=labels.of(self.kind, record.scope, record.name, host=host),
             hostname=host,
             isolated=record.document.get("EnableNetworkIsolation", False),
             memory_bytes=self._limits.memory_bytes,
@@ -244,19 +244,32 @@ class TrainingJobs:
             self._followers.follow(
                 observed.handle,
                 sink=self._sink(record, stream),
-                since=self._logs.last(record.scope, LOG_GROUP, stream),
+                since=self._telemetry.last_log_line(record.scope, LOG_GROUP, stream),
                 ended=lambda: self._wake(record.scope, record.name),
             )
 
     def _sink(self, record: Record, stream: str) -> Callable[[Sequence[LogLine]], None]:
-        definitions = record.document["AlgorithmSpecification"].get("MetricDefinitions", [])
+        definitions = _metric_definitions(record)
         dimensions = {"TrainingJobName": record.name}
 
         def sink(lines: Sequence[LogLine]) -> None:
-            self._logs.append(record.scope, LOG_GROUP, stream, lines)
-            self._metrics.collect(record.scope, METRIC_NAMESPACE, dimensions, definitions, lines)
+            self._telemetry.put_log_lines(record.scope, LOG_GROUP, stream, lines)
+            for line in lines:
+                for name, value in extract(definitions, line.text):
+                    self._telemetry.put_metric(
+                        record.scope, METRIC_NAMESPACE, name, value, line.at, dimensions
+                    )
 
         return sink
+
+    def _final_metrics(self, record: Record, hosts: list[Observed]) -> Document:
+        """Return the last value of each metric, from the whole output (contract B3)."""
+        definitions, last = _metric_definitions(record), dict[str, Document]()
+        for host in hosts if definitions else []:
+            for line in self._launcher.logs(host.handle, follow=False):
+                for name, value in extract(definitions, line.text):
+                    last[name] = {"MetricName": name, "Value": value, "Timestamp": line.at}
+        return {"FinalMetricDataList": list(last.values())} if last else {}
 
     def _finish_logs(self, record: Record, hosts: list[Observed]) -> None:
         for host in hosts:
@@ -266,7 +279,7 @@ class TrainingJobs:
         return f"{record.name}/{host}-{int(record.document['TrainingStartTime'])}"
 
     def _hosts(self, record: Record) -> list[Observed]:
-        return self._launcher.find(labels.of(record))
+        return self._launcher.find(labels.of(self.kind, record.scope, record.name))
 
     def _stop_all(self, running: list[Observed], grace: float) -> None:
         if not running:
@@ -285,11 +298,11 @@ class TrainingJobs:
         limit: int = record.document["StoppingCondition"]["MaxRuntimeInSeconds"]
         return float(record.document["TrainingStartTime"] + limit)
 
-    def _job_directory(self, record: Record) -> Path:
-        return self._directory / record.scope.account / record.scope.region / record.name
+    def _job_directory(self, scope: Scope, name: str) -> Path:
+        return self._directory / scope.account / scope.region / name
 
     def _workspace(self, record: Record, host: str) -> Workspace:
-        return Workspace(self._job_directory(record) / host)
+        return Workspace(self._job_directory(record.scope, record.name) / host)
 
     def _fail(self, record: Record, reason: str) -> float:
         self._move(record, Event.FAULT, FailureReason=reason)
@@ -339,3 +352,10 @@ class TrainingJobs:
         self._store.change(
             TRAINING_JOB, record.scope, record.name, change, event="Noted", message=message
         )
+
+
+def _metric_definitions(record: Record) -> list[Document]:
+    definitions: list[Document] = record.document["AlgorithmSpecification"].get(
+        "MetricDefinitions", []
+    )
+    return definitions
