@@ -9,6 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from emulator.errors import PermanentError
+
+
+class ImageMissing(PermanentError):
+    """There is no such image on the engine."""
+
+    def __init__(self, image: str) -> None:
+        super().__init__(f"No such image: {image}")
+        self.image = image
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -41,6 +51,7 @@ class ContainerSpec:
         isolated: no network beyond this machine (EnableNetworkIsolation).
         memory_bytes: limit, or None.
         cluster: containers with the same cluster name reach each other by hostname; None for one.
+        peers: the host names of the whole cluster, this one's included; the same for each.
     """
 
     name: str
@@ -55,6 +66,7 @@ class ContainerSpec:
     isolated: bool = False
     memory_bytes: int | None = None
     cluster: str | None = None
+    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,14 +145,34 @@ class Launcher(Protocol):
         """Kill if need be and remove the container and all that came with it; absent is fine."""
         ...
 
+    def died(self) -> Iterator[str]:
+        """Yield the handle of each container of ours as it exits, until `close`.
+
+        A hint for a quick reaction: exits may be reported twice, or missed while the engine
+        restarts.
+        """
+        ...
+
     def image_id(self, image: str) -> str | None:
         """Return the local image's content id, or None if there is no such image."""
         ...
 
     def image_labels(self, image: str) -> Mapping[str, str]:
-        """Return the labels of a local image."""
+        """Return the labels of a local image; raises ImageMissing."""
         ...
 
     def endpoint_url(self) -> str:
         """Return the URL under which containers reach the emulator."""
+        ...
+
+    def gateway_address(self) -> str | None:
+        """Return a further address the emulator must listen on for containers, if there is one."""
+        ...
+
+    def warm(self) -> object:
+        """Prepare for quick starts in the background; what a killed emulator left is removed."""
+        ...
+
+    def close(self) -> None:
+        """End all streams and remove what no container uses; containers go on."""
         ...

@@ -1,0 +1,102 @@
+"""Containers in the engine's words: the request, the observed state, the refusal; pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emulator.errors import EmulatorError, PermanentError
+from emulator.launch.driver import ContainerSpec, ImageMissing, Observed
+
+from . import labels
+from .engine import Absent, Failed, Refused
+from .namespaces import Namespace, Place, reachable
+from .output import timestamp
+
+_NEVER_STARTS = (
+    "executable file not found",
+    "no such file or directory",
+    "permission denied",
+    "exec format error",
+    "argument list too long",
+    "not a directory",
+)
+
+
+def request(
+    spec: ContainerSpec,
+    own: Mapping[str, str],
+    place: Place,
+    namespace: Namespace | None,
+    mounts: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the body that creates the container, in the namespace if one is given."""
+    body: dict[str, Any] = {"HostConfig": {}} if namespace else place.container()
+    marks = {**spec.labels, **own}
+    if spec.port is not None:
+        marks[labels.PORT] = str(spec.port)
+    if namespace:
+        marks[labels.PAUSE] = namespace.pause
+        if spec.port is not None:
+            marks[labels.ADDRESS] = f"{namespace.host}:{namespace.port or spec.port}"
+        body["HostConfig"]["NetworkMode"] = f"container:{namespace.pause}"
+    else:
+        marks |= place.labels
+    body |= {
+        "Image": spec.image,
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "Labels": marks,
+    }
+    if spec.command is not None:
+        body["Cmd"] = list(spec.command)
+    if spec.entrypoint is not None:
+        body["Entrypoint"] = list(spec.entrypoint)
+    body["HostConfig"] |= {
+        "Mounts": list(mounts),
+        "LogConfig": {"Type": "json-file", "Config": {}},
+        "SecurityOpt": ["no-new-privileges"],
+    }
+    if spec.memory_bytes is not None:
+        # Equal limits mean no swap: a job that outgrows its memory ends instead of crawling.
+        body["HostConfig"] |= {"Memory": spec.memory_bytes, "MemorySwap": spec.memory_bytes}
+    return body
+
+
+def observed(found: Mapping[str, Any]) -> Observed:
+    """Return the state of a container as the engine's inspection describes it."""
+    state = found["State"]
+    running = bool(state["Running"])
+    started = timestamp(state["StartedAt"]) / 1e9
+    exited = not running and state["Status"] != "created"
+    return Observed(
+        handle=found["Id"],
+        name=found["Name"].removeprefix("/"),
+        running=running,
+        exit_code=int(state["ExitCode"]) if exited else None,
+        out_of_memory=bool(state["OOMKilled"]),
+        started_at=started,
+        finished_at=timestamp(state["FinishedAt"]) / 1e9 if exited else 0.0,
+        address=_address(found),
+        image_id=found["Image"],
+        labels=dict(found["Config"]["Labels"] or {}),
+    )
+
+
+def _address(found: Mapping[str, Any]) -> tuple[str, int] | None:
+    marks = found["Config"]["Labels"] or {}
+    if labels.PORT not in marks:
+        return None
+    if known := marks.get(labels.ADDRESS):
+        host, _, port = known.rpartition(":")
+        return host, int(port)
+    inner = int(marks[labels.PORT])
+    host, published = reachable(found, inner)
+    return (host, published or inner) if host else None
+
+
+def refusal(spec: ContainerSpec, error: Refused | Failed) -> EmulatorError:
+    """Return what a failed start means: whether another try is worth it, and why it failed."""
+    missing = isinstance(error, Absent) and "image" in error.reason.lower()
+    if missing:
+        return ImageMissing(spec.image)
+    if isinstance(error, Refused) or any(text in error.reason for text in _NEVER_STARTS):
+        return PermanentError(f"The container of {spec.image} cannot start: {error.reason}")
+    return error

@@ -1,0 +1,358 @@
+"""The launcher interface on Docker.
+
+Every container, volume and network it makes carries the emulator's instance label; what lacks the
+label is never touched. Nothing is privileged, nothing removes itself: recovery after a crash reads
+exit codes from containers that are still there.
+"""
+
+import contextlib
+import logging
+import math
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emulator.errors import EmulatorError, PermanentError
+from emulator.launch.driver import ContainerSpec, ImageMissing, LogLine, Observed
+
+from . import labels
+from .clusters import Clusters
+from .containers import observed, refusal, request
+from .engine import Absent, Engine, EngineDown, Failed, Refused
+from .events import deaths
+from .namespaces import Namespace, Namespaces, Place
+from .network import Network, on_this_machine
+from .output import Output
+from .overlays import Overlays, bind
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 3
+_WAIT_SECONDS = 3600.0
+_AGAIN_SECONDS = 0.02
+_SERVER_NAME = "sagemaker-emulator"
+
+
+class DockerLauncher:
+    """Runs containers on the engine that DOCKER_HOST names, or the local one.
+
+    Making one costs nothing: the engine is first asked by `warm` or by the first call.
+
+    Args:
+        instance: id of the emulator's state directory; labels everything that is made.
+        port: where the emulator listens.
+        network_name: name of the emulator's network; None for one after the instance.
+        pool_size: how many warm network namespaces to keep.
+        pause_image: image with ``sleep`` for them; None to do without.
+        reach: how containers' ports are called: ``address`` by the container's own address,
+            ``publish`` on this machine's loopback, ``auto`` by address where that works. A
+            container that is isolated has no published port, except that there is no other way.
+        scratch: directory for what containers write to ``cow`` mounts; None makes those read-only.
+        client: a docker SDK client to use instead of connecting.
+    """
+
+    def __init__(
+        self,
+        *,
+        instance: str,
+        port: int,
+        network_name: str | None = None,
+        pool_size: int = 3,
+        pause_image: str | None = "sagemaker-emulator/base:latest",
+        reach: str = "auto",
+        scratch: Path | None = None,
+        client: "APIClient | None" = None,
+    ) -> None:
+        if reach not in ("auto", "address", "publish"):
+            raise ValueError(f"reach is auto, address or publish, not {reach!r}")
+        name = network_name or f"sagemaker-emulator-{instance}"
+        self._instance = instance
+        self._port = port
+        self._reach = reach
+        self._engine = Engine(client)
+        self._network = Network(self._engine, instance, name, internal=False)
+        self._enclosed = Network(self._engine, instance, f"{name}-internal", internal=True)
+        self._namespaces = Namespaces(self._engine, instance, pause_image, pool_size)
+        self._clusters = Clusters(self._engine, instance)
+        self._overlays = Overlays(self._engine, instance, scratch)
+        self._starting: set[str] = set()
+        self._turn = threading.Condition()
+        self._local: bool | None = None
+
+    def warm(self) -> threading.Thread:
+        """Sweep, make the network and fill the pool, all in the background."""
+        thread = threading.Thread(target=self._warm, name="launcher-warm", daemon=True)
+        thread.start()
+        return thread
+
+    def sweep(self) -> None:
+        """Remove pauses and overlays that an earlier, killed emulator left without a container."""
+        jobs = self._engine.get(
+            "/containers/json", all=1, filters=labels.selecting(self._own(labels.JOB))
+        )
+        self._namespaces.sweep({job["Labels"].get(labels.PAUSE, "") for job in jobs})
+        for owner in self._overlays.owners():
+            with self._alone(owner):
+                if self._inspect(owner) is None:
+                    self._overlays.remove(owner)
+
+    def close(self) -> None:
+        """Remove the idle pauses and, if no job is left on it, the network; jobs go on."""
+        try:
+            self._namespaces.close()
+            self._network.remove()
+            self._enclosed.remove()
+        except EngineDown as error:
+            log.info("nothing cleaned up: %s", error)
+        self._engine.close()
+
+    def start(self, spec: ContainerSpec) -> str:
+        """Start a container and return its id; see Launcher.
+
+        Raises ImageMissing; PermanentError with the engine's reason, for instance that the image
+        has no such command; TemporaryError.
+        """
+        with self._alone(spec.name):
+            if existing := self._existing(spec):
+                return existing
+            for _ in range(_ATTEMPTS - 1):
+                try:
+                    return self._attempt(spec)
+                except (Refused, Failed) as error:
+                    if not self._repaired(error.reason):
+                        raise refusal(spec, error) from error
+                    log.info("starting %s again because %s", spec.name, error.reason)
+            try:
+                return self._attempt(spec)
+            except (Refused, Failed) as error:
+                raise refusal(spec, error) from error
+
+    def observe(self, handle: str) -> Observed | None:
+        """Return the container's state, or None if it is gone; see Launcher."""
+        found = self._inspect(handle)
+        return observed(found) if found else None
+
+    def wait(self, handle: str, timeout: float) -> Observed | None:
+        """Return once the container has exited or after `timeout` seconds; see Launcher."""
+        deadline = time.monotonic() + timeout
+        again = threading.Event()
+        while True:
+            state = self.observe(handle)
+            left = deadline - time.monotonic()
+            if state is None or not state.running or left <= 0:
+                return state
+            # Whatever ends the call - exit, timeout, a restarting engine - the state decides.
+            with contextlib.suppress(Absent, EngineDown):
+                self._engine.post(f"/containers/{handle}/wait", timeout=min(left, _WAIT_SECONDS))
+                state = self.observe(handle)
+                if state is None or not state.running:
+                    return state
+            again.wait(min(left, _AGAIN_SECONDS))
+
+    def find(self, wanted: Mapping[str, str]) -> list[Observed]:
+        """Return this emulator's containers with all these labels; see Launcher."""
+        filters = labels.selecting({**wanted, **self._own(labels.JOB)})
+        listed = self._engine.get("/containers/json", all=1, filters=filters)
+        states = (self.observe(found["Id"]) for found in listed)
+        return [state for state in states if state]
+
+    def logs(self, handle: str, *, since: float = 0.0, follow: bool = True) -> Iterator[LogLine]:
+        """Yield the lines written after `since`; see Launcher. A broken stream is resumed."""
+
+        def running() -> bool | None:
+            state = self.observe(handle)
+            return state.running if state else None
+
+        return Output(self._engine, handle, running).lines(since, follow)
+
+    def stop(self, handle: str, *, grace: float) -> None:
+        """Send SIGTERM, whatever the image's STOPSIGNAL (contract B5), then SIGKILL."""
+        if self._signal(handle, "SIGTERM"):
+            state = self.wait(handle, grace)
+            if state and state.running and self._signal(handle, "SIGKILL"):
+                self.wait(handle, math.inf)
+
+    def remove(self, handle: str) -> None:
+        """Kill and remove the container, its pause and its overlays; absent is fine."""
+        found = self._inspect(handle)
+        if found is None:
+            return
+        name = found["Name"].removeprefix("/")
+        self._engine.delete(f"/containers/{found['Id']}", force=1, v=1)
+        if pause := found["Config"]["Labels"].get(labels.PAUSE):
+            self._namespaces.remove(pause)
+        if any(mount["Type"] == "volume" for mount in found["Mounts"]):
+            self._overlays.remove(name)
+
+    def died(self) -> Iterator[str]:
+        """Yield the handle of each container of ours as it exits, until `close`.
+
+        Exits during a restart of the engine may be missed: look at the state from time to time.
+        """
+        return deaths(self._engine, self._own(labels.JOB))
+
+    def image_id(self, image: str) -> str | None:
+        """Return the local image's content id, or None if there is no such image."""
+        found = self._engine.find(f"/images/{image}/json")
+        return str(found["Id"]) if found else None
+
+    def image_labels(self, image: str) -> Mapping[str, str]:
+        """Return the labels of a local image; raises ImageMissing."""
+        found = self._engine.find(f"/images/{image}/json")
+        if found is None:
+            raise ImageMissing(image)
+        return dict(found["Config"].get("Labels") or {})
+
+    def endpoint_url(self) -> str:
+        """Return the URL under which containers reach the emulator.
+
+        The name is without dots: S3 clients and servers take a dotted one for a bucket's.
+        """
+        return f"http://{self.gateway_address() or _SERVER_NAME}:{self._port}"
+
+    def gateway_address(self) -> str | None:
+        """Return the address on which the emulator must listen for containers to reach it.
+
+        Only containers and this machine reach that address. None where the engine forwards
+        containers to this machine's loopback by itself (Docker Desktop).
+        """
+        gateway = self._network.ensure().gateway
+        if self._local is None:
+            self._local = on_this_machine(gateway)
+        return gateway if self._local else None
+
+    def _warm(self) -> None:
+        try:
+            self.sweep()
+            self._namespaces.warm(self._standard())
+        except EmulatorError as error:
+            log.warning("containers are not prepared: %s", error)
+
+    def _attempt(self, spec: ContainerSpec) -> str:
+        place = self._place(spec)
+        namespace = None if place.network == "none" else self._namespaces.take(place)
+        created = ""
+        try:
+            body = request(spec, self._own(labels.JOB), place, namespace, self._mounts(spec))
+            created = str(self._engine.post("/containers/create", body, name=spec.name)["Id"])
+            self._engine.post(f"/containers/{created}/start")
+        except BaseException:
+            with contextlib.suppress(EmulatorError):  # the first error is the one to tell
+                self._undo(spec, created, namespace)
+            raise
+        return created
+
+    def _undo(self, spec: ContainerSpec, created: str, namespace: Namespace | None) -> None:
+        if created:
+            self._engine.delete(f"/containers/{created}", force=1, v=1)
+        if namespace:
+            self._namespaces.remove(namespace.pause)
+        if any(mount.access == "cow" for mount in spec.mounts):
+            self._overlays.remove(spec.name)
+
+    def _existing(self, spec: ContainerSpec) -> str | None:
+        found = self._engine.find(f"/containers/{spec.name}/json")
+        if found is None:
+            return None
+        carried = found["Config"]["Labels"] or {}
+        if not {**spec.labels, **self._own(labels.JOB)}.items() <= carried.items():
+            raise PermanentError(
+                f"The container {spec.name} exists and is not this resource's. Remove it "
+                f"(`docker rm -f {spec.name}`)."
+            )
+        if found["State"]["Status"] == "created":  # an emulator was killed while starting it
+            self.remove(found["Id"])
+            return None
+        return str(found["Id"])
+
+    def _place(self, spec: ContainerSpec) -> Place:
+        if spec.isolated and spec.port is None and spec.cluster is None:
+            return Place(spec.hostname, "none", known={spec.hostname: "127.0.0.1"})
+        standard = self._standard()
+        network, known = self._network, dict(standard.known)
+        if spec.isolated and self._by_address():
+            network, known = self._enclosed, {}
+        elif spec.isolated:
+            log.warning("%s is not isolated: this engine reaches ports by publishing", spec.name)
+        placed = network.ensure()
+        published = None if self._by_address() else spec.port
+        if spec.cluster is None:
+            return Place(spec.hostname, placed.name, published=published, known=known)
+        hosts = self._clusters.hosts(spec.cluster, spec.peers, placed)
+        return Place(
+            spec.hostname,
+            placed.name,
+            static=hosts[spec.hostname],
+            published=published,
+            known=known | hosts,
+            labels={labels.CLUSTER: spec.cluster, labels.HOSTS: labels.pack(hosts)},
+        )
+
+    def _standard(self) -> Place:
+        local = self.gateway_address() is not None
+        known = {} if local else {_SERVER_NAME: "host-gateway"}
+        return Place("algo-1", self._network.ensure().name, known=known)
+
+    def _by_address(self) -> bool:
+        if self._reach == "auto":
+            return self.gateway_address() is not None
+        return self._reach == "address"
+
+    def _mounts(self, spec: ContainerSpec) -> list[dict[str, Any]]:
+        return [
+            self._overlays.mount(spec.name, index, mount)
+            if mount.access == "cow"
+            else bind(mount, read_only=mount.access == "ro")
+            for index, mount in enumerate(spec.mounts)
+        ]
+
+    def _repaired(self, reason: str) -> bool:
+        """Undo what made a start fail, if it is of our making; says whether to try again."""
+        if "network" in reason and "not found" in reason:
+            self._network.forget()
+            self._enclosed.forget()
+        elif "volume" in reason and "mount" in reason and self._overlays.working:
+            self._overlays.disable(reason)
+            return True
+        elif "non running container" not in reason and "sagemaker-emulator-pause" not in reason:
+            return False
+        self._namespaces.drain()
+        return True
+
+    def _inspect(self, handle: str) -> dict[str, Any] | None:
+        """Return what the engine knows of a container of ours."""
+        found = self._engine.find(f"/containers/{handle}/json")
+        if found and (found["Config"]["Labels"] or {}).get(labels.INSTANCE) == self._instance:
+            return dict(found)
+        return None
+
+    def _signal(self, handle: str, signal: str) -> bool:
+        """Send a signal; False if the container does not run (any more)."""
+        if self._inspect(handle) is None:
+            return False
+        try:
+            self._engine.post(f"/containers/{handle}/kill", signal=signal)
+        except Refused:  # absent or not running
+            return False
+        return True
+
+    def _own(self, role: str) -> dict[str, str]:
+        return labels.of(self._instance, role)
+
+    @contextlib.contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """Keep other threads from starting or sweeping the container of this name."""
+        with self._turn:
+            self._turn.wait_for(lambda: name not in self._starting)
+            self._starting.add(name)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._starting.discard(name)
+                self._turn.notify_all()
