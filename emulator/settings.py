@@ -19,14 +19,15 @@ class BadSetting(PermanentError):
 
 
 def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("give a whole number that is not negative")
     return int(text)
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
+    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
         raise ValueError("a port lies between 0 and 65535")
-    return port
+    return int(text)
 
 
 def _switch(text: str) -> bool:
@@ -39,7 +40,7 @@ def _switch(text: str) -> bool:
 
 
 def _account(text: str) -> str:
-    if len(text) != 12 or not text.isdigit():
+    if len(text) != 12 or not (text.isascii() and text.isdigit()):
         raise ValueError("an account id has 12 digits")
     return text
 
@@ -48,38 +49,72 @@ def _memory(text: str) -> int:
     """Return bytes for '512m' or '2g'; '0' means no limit."""
     units = {"k": 2**10, "m": 2**20, "g": 2**30}
     scale = units.get(text[-1:].lower(), 1)
-    return int(text[:-1] if scale > 1 else text) * scale
+    number = text[:-1] if scale > 1 else text
+    if not (number.isascii() and number.isdigit()):
+        raise ValueError("give a whole number of bytes, or one with k, m or g, such as 512m or 2g")
+    return int(number) * scale
 
 
-def _choice(*allowed: str) -> Callable[[str], str]:
+def _some(text: str) -> str:
+    if not text:
+        raise ValueError("give a value")
+    return text
+
+
+def _folder(text: str) -> Path:
+    return Path(_some(text)).expanduser()
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a value is written: its placeholder in help texts, and its parser."""
+
+    placeholder: str
+    parse: Callable[[str], Any]
+
+
+def _choice(*allowed: str) -> Form:
     def parse(text: str) -> str:
         if text not in allowed:
             raise ValueError("choose one of " + ", ".join(allowed))
         return text
 
-    return parse
+    return Form("|".join(allowed), parse)
 
 
-def _setting(default: Any, help: str, parse: Callable[[str], Any] = str, unit: str = "") -> Any:
-    return field(default=default, metadata={"help": help, "parse": parse, "unit": unit})
+TEXT = Form("TEXT", _some)
+HOST = Form("ADDRESS", _some)
+PORT = Form("PORT", _port)
+FOLDER = Form("DIR", _folder)
+REGION = Form("REGION", _some)
+ACCOUNT = Form("ID", _account)
+MEMORY = Form("SIZE", _memory)
+NUMBER = Form("NUMBER", _whole)
+SECONDS = Form("SECONDS", _whole)
+BYTES = Form("BYTES", _whole)
+SWITCH = Form("1|0", _switch)
+
+
+def _setting(default: Any, help: str, form: Form = TEXT) -> Any:
+    return field(default=default, metadata={"help": help, "form": form})
 
 
 @dataclass(frozen=True)
 class Settings:
     """Every setting of the emulator; the fields below are the table."""
 
-    host: str = _setting("127.0.0.1", "Address to listen on; anything but loopback is exposed.")
-    port: int = _setting(4610, "Port of the one URL; 0 picks a free one.", _port)
+    host: str = _setting("127.0.0.1", "Address to listen on; all but loopback is exposed.", HOST)
+    port: int = _setting(4610, "Port of the one URL; 0 picks a free one.", PORT)
     state: Path = _setting(
         Path(".sagemaker-emulator"),
         "Directory that keeps objects, resources and logs between runs.",
-        Path,
+        FOLDER,
     )
-    region: str = _setting("us-east-1", "Region of requests that carry no signature.")
+    region: str = _setting("us-east-1", "Region of requests that carry no signature.", REGION)
     account: str = _setting(
         "123456789012",
         "Account of access keys that are neither 12 digits nor issued by the emulator.",
-        _account,
+        ACCOUNT,
     )
     log_level: str = _setting(
         "info",
@@ -87,13 +122,13 @@ class Settings:
         _choice("debug", "info", "warning", "error"),
     )
     container_memory: int = _setting(
-        0, "Memory limit of each job or serving container, such as 2g; 0 for none.", _memory
+        0, "Memory limit of each job or serving container, such as 2g; 0 for none.", MEMORY
     )
     container_threads: int = _setting(
-        0, "OMP_NUM_THREADS given to containers that set none; 0 leaves it to the image.", _whole
+        0, "OMP_NUM_THREADS given to containers that set none; 0 leaves it to the image.", NUMBER
     )
     pool_size: int = _setting(
-        3, "Warm network namespaces kept ready for the next containers.", _whole
+        3, "Warm network namespaces kept ready for the next containers.", NUMBER
     )
     reach: str = _setting(
         "auto",
@@ -101,24 +136,52 @@ class Settings:
         _choice("auto", "address", "publish"),
     )
     stop_grace: int = _setting(
-        120,
-        "Between SIGTERM and SIGKILL when a training job is stopped.",
-        _whole,
-        "seconds",
+        120, "Seconds between SIGTERM and SIGKILL when a training job is stopped.", SECONDS
     )
     serving_stop_grace: int = _setting(
-        30, "Between SIGTERM and SIGKILL when a serving container is stopped.", _whole, "seconds"
+        30, "Seconds between SIGTERM and SIGKILL when a serving container is stopped.", SECONDS
     )
     ping_timeout: int = _setting(
-        480, "How long a serving container may take to answer /ping with 200.", _whole, "seconds"
+        480, "Seconds that a serving container may take to answer /ping with 200.", SECONDS
     )
     invocation_timeout: int = _setting(
-        60, "How long a container may take to answer an invocation.", _whole, "seconds"
+        60, "Seconds that a container may take to answer an invocation.", SECONDS
     )
-    payload_limit: int = _setting(6291456, "Largest body of InvokeEndpoint.", _whole, "bytes")
+    payload_limit: int = _setting(6291456, "Bytes of InvokeEndpoint's largest body.", BYTES)
     images_pull: bool = _setting(
-        False, "Allow `images build` to fetch the base image from a registry.", _switch
+        False, "Allow `images build` to fetch the base image from a registry.", SWITCH
     )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table, for those who list it: flags, documentation, `doctor`.
+
+    Attributes:
+        default: the default as a user would write it.
+    """
+
+    name: str
+    flag: str
+    variable: str
+    default: str
+    help: str
+    form: Form
+
+
+def table() -> list[Row]:
+    """Return the settings in the order of their definition."""
+    return [
+        Row(
+            name=entry.name,
+            flag=flag(entry.name),
+            variable=variable(entry.name),
+            default=str(int(entry.default) if entry.default is False else entry.default),
+            help=entry.metadata["help"],
+            form=entry.metadata["form"],
+        )
+        for entry in fields(Settings)
+    ]
 
 
 def variable(name: str) -> str:
@@ -137,24 +200,25 @@ def read(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
     Raises:
         BadSetting: a value is wrong, or an `EMULATOR_*` variable is no setting.
     """
-    table = {entry.name: entry for entry in fields(Settings)}
+    rows = table()
+    names = {row.name for row in rows}
     strangers = {
         name
         for name in environ
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in table
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in names
     }
     if strangers:
-        known = ", ".join(variable(name) for name in table)
+        known = ", ".join(row.variable for row in rows)
         raise BadSetting(f"{', '.join(sorted(strangers))}: no such setting. There are: {known}.")
     values: dict[str, Any] = {}
-    for name, entry in table.items():
-        source, text = flag(name), (flags or {}).get(name)
+    for row in rows:
+        source, text = row.flag, (flags or {}).get(row.name)
         if text is None:
-            source, text = variable(name), environ.get(variable(name))
+            source, text = row.variable, environ.get(row.variable)
         if text is None:
             continue
         try:
-            values[name] = entry.metadata["parse"](text)
+            values[row.name] = row.form.parse(text)
         except ValueError as reason:
             raise BadSetting(f"{source}={text}: {reason}.") from None
     return Settings(**values)
