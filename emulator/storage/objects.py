@@ -57,7 +57,7 @@ class ScopedObjects:
         return next(iter(self.list(bucket, prefix)), None) is not None
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Yield the objects whose key starts with `prefix`, in key order by UTF-8 bytes.
+        """Yield the objects whose key starts with `prefix`, in key order.
 
         A missing bucket has no objects.
         """
@@ -65,8 +65,8 @@ class ScopedObjects:
         with s3.lock:
             owner = s3.bucket(bucket)
             found = owner.keys if owner else {}
-            names = sorted((n for n in found if n.startswith(prefix)), key=str.encode)
-            infos = [self._info(found[n]) for n in names if _is_object(found[n])]
+            names = sorted(name for name in found if name.startswith(prefix))
+            infos = [self._info(found[name]) for name in names if _is_object(found[name])]
         yield from infos
 
     def stat(self, bucket: str, key: str) -> ObjectInfo:

@@ -1,0 +1,100 @@
+"""Lines of a running container into batches; decides when a batch goes, not where."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from emulator import clock
+
+# CloudWatch's limit of one event's message, in bytes of UTF-8.
+MAX_MESSAGE = 256 * 1024
+BATCH_LINES = 1_000
+LATENCY = 0.2
+
+
+class Line(Protocol):
+    """One line as a launcher yields it: epoch seconds and text."""
+
+    @property
+    def at(self) -> float: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line on its way to a stream. ``at`` is epoch seconds."""
+
+    at: float
+    text: str
+
+
+def capture(
+    lines: Iterable[Line],
+    sink: Callable[[Sequence[LogLine]], None],
+    *,
+    latency: float = LATENCY,
+) -> None:
+    """Hand the lines to `sink` in batches until they end.
+
+    A line waits at most about `latency` seconds, however slowly its successors come. Lines over
+    256 KB are split. What `lines` or `sink` raises comes out of here, after the lines read until
+    then went to the sink; reading happens in a thread of its own, which ends with `lines`.
+    """
+    arrived: queue.SimpleQueue[LogLine | _End] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(lines, arrived), name="log-reader", daemon=True).start()
+    while True:
+        item = arrived.get()
+        batch: list[LogLine] = []
+        deadline = clock.monotonic() + latency
+        while not isinstance(item, _End):
+            batch.append(item)
+            left = deadline - clock.monotonic()
+            if left <= 0 or len(batch) >= BATCH_LINES:
+                break
+            try:
+                item = arrived.get(timeout=left)
+            except queue.Empty:
+                break
+        if batch:
+            sink(batch)
+        if isinstance(item, _End):
+            if item.error is not None:
+                raise item.error
+            return
+
+
+@dataclass(frozen=True)
+class _End:
+    error: BaseException | None = None
+
+
+def _read(lines: Iterable[Line], arrived: "queue.SimpleQueue[LogLine | _End]") -> None:
+    try:
+        for line in lines:
+            for text in split(line.text):
+                arrived.put(LogLine(line.at, text))
+    except BaseException as error:
+        arrived.put(_End(error))
+    else:
+        arrived.put(_End())
+
+
+def split(text: str, limit: int = MAX_MESSAGE) -> Iterator[str]:
+    """Yield the text in pieces of at most `limit` bytes of UTF-8, never inside a character."""
+    if len(text) * 4 <= limit:
+        yield text
+        return
+    data = text.encode("utf-8", "replace")
+    start = 0
+    while True:
+        end = min(start + limit, len(data))
+        while end < len(data) and data[end] & 0xC0 == 0x80:
+            end -= 1
+        yield data[start:end].decode()
+        start = end
+        if start >= len(data):
+            return
