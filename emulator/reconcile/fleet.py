@@ -17,12 +17,13 @@ from emulator.kinds import ENDPOINT
 from emulator.launch.contract import serving as contract
 from emulator.launch.contract.limits import Limits
 from emulator.launch.driver import ContainerSpec, Launcher, Observed
+from emulator.logs import LogSink
 from emulator.names import instance_id
 from emulator.reconcile import labels, reasons
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.models import Models
 from emulator.reconcile.ping import ping
-from emulator.reconcile.ports import Resolved, ResolveImage, Telemetry
+from emulator.reconcile.ports import Resolved, ResolveImage
 from emulator.routing import Target
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Hosting:
 
     launcher: Launcher
     followers: Followers
-    telemetry: Telemetry
+    logs: LogSink
     models: Models
     resolve_image: ResolveImage
     wake: Callable[[Scope, str], None]
@@ -260,14 +261,14 @@ class Fleet:
         host, port = observed.address
         name = observed.labels[labels.INSTANCE_ID]
         stream, group = f"{slot[0]}/{name}", self._log_group
-        scope, telemetry = self._record.scope, self._hosting.telemetry
+        scope, logs = self._record.scope, self._hosting.logs
         self._instances[slot] = Instance(
             *slot, observed.handle, Target(host, port, instance_id=name), deadline
         )
         self._hosting.followers.follow(
             observed.handle,
-            sink=lambda lines: telemetry.put_log_lines(scope, group, stream, lines),
-            since=telemetry.last_log_line(scope, group, stream),
+            sink=lambda lines: logs.append(scope, group, stream, lines),
+            since=logs.last(scope, group, stream),
             ended=lambda: self._hosting.wake(scope, self._record.name),
         )
 

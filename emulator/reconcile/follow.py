@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from emulator.errors import EmulatorError
-from emulator.launch.driver import Launcher, LogLine
-from emulator.logs.capture import capture
+from emulator.launch.driver import Launcher
+from emulator.logs import LogLine, capture
 
 log = logging.getLogger(__name__)
 

@@ -32,7 +32,9 @@ def training_image(document: Document, detail: str) -> str:
 
 
 def download(detail: str) -> str:
-    return _cut(f"ClientError: Data download failed:{detail}")
+    """Return the reason for input that could not be staged; staging may have worded it already."""
+    prefix = "ClientError: Data download failed:"
+    return _cut(detail if detail.startswith(prefix) else prefix + detail)
 
 
 def upload(detail: str) -> str:

@@ -14,14 +14,14 @@ from emulator.clock import now
 from emulator.errors import PermanentError, TemporaryError
 from emulator.kinds import TRAINING_JOB
 from emulator.launch.contract import training as contract
-from emulator.launch.driver import ContainerSpec, Launcher, LogLine, Observed
+from emulator.launch.driver import ContainerSpec, Launcher, Observed
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle.training_job import Event, Phase
-from emulator.logs.metrics import extract
+from emulator.logs import LogLine, LogSink, MetricDefinition, extract, from_request
 from emulator.reconcile import labels, reasons
 from emulator.reconcile.artifacts import Artifacts
 from emulator.reconcile.follow import Followers
-from emulator.reconcile.ports import ResolveImage, Telemetry
+from emulator.reconcile.ports import ResolveImage
 from emulator.reconcile.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class TrainingJobs:
         followers: Followers,
         artifacts: Artifacts,
         resolve_image: ResolveImage,
-        telemetry: Telemetry,
+        logs: LogSink,
         directory: Path,
         wake: Callable[[Scope, str], None],
         limits: contract.Limits,
@@ -58,7 +58,7 @@ class TrainingJobs:
         self._followers = followers
         self._artifacts = artifacts
         self._resolve_image = resolve_image
-        self._telemetry = telemetry
+        self._logs = logs
         self._directory = directory
         self._wake = wake
         self._limits = limits
@@ -244,7 +244,7 @@ class TrainingJobs:
             self._followers.follow(
                 observed.handle,
                 sink=self._sink(record, stream),
-                since=self._telemetry.last_log_line(record.scope, LOG_GROUP, stream),
+                since=self._logs.last(record.scope, LOG_GROUP, stream),
                 ended=lambda: self._wake(record.scope, record.name),
             )
 
@@ -253,12 +253,8 @@ class TrainingJobs:
         dimensions = {"TrainingJobName": record.name}
 
         def sink(lines: Sequence[LogLine]) -> None:
-            self._telemetry.put_log_lines(record.scope, LOG_GROUP, stream, lines)
-            for line in lines:
-                for name, value in extract(definitions, line.text):
-                    self._telemetry.put_metric(
-                        record.scope, METRIC_NAMESPACE, name, value, line.at, dimensions
-                    )
+            self._logs.append(record.scope, LOG_GROUP, stream, lines)
+            self._logs.publish(record.scope, METRIC_NAMESPACE, dimensions, definitions, lines)
 
         return sink
 
@@ -354,8 +350,5 @@ class TrainingJobs:
         )
 
 
-def _metric_definitions(record: Record) -> list[Document]:
-    definitions: list[Document] = record.document["AlgorithmSpecification"].get(
-        "MetricDefinitions", []
-    )
-    return definitions
+def _metric_definitions(record: Record) -> list[MetricDefinition]:
+    return from_request(record.document["AlgorithmSpecification"].get("MetricDefinitions", []))

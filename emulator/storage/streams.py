@@ -76,6 +76,14 @@ class LogStreams:
                 )
             self._show(scope, group, stream, events)
 
+    def last(self, scope: Scope, group: str, stream: str) -> float:
+        """Return the epoch seconds of a stream's last line, 0.0 if it has none."""
+        with self._lock:
+            number = self._ids.get((scope.account, scope.region, group, stream))
+            query = "SELECT max(at) FROM lines WHERE stream = ?"
+            (at,) = self._connection.execute(query, (number,)).fetchone()
+        return (at or 0) / 1000
+
     def _stream(self, scope: Scope, group: str, stream: str) -> None:
         backend = logs_backends[scope.account][scope.region]
         backend.ensure_log_group(group)
