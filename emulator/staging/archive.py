@@ -85,7 +85,7 @@ def _write(members: dict[str, Path], target: Path, seen_as: str) -> bool:
     try:
         with (
             _compressor(target) as compressed,
-            _tar(compressed, "w") as archive,
+            _tar(compressed, "w|") as archive,
         ):
             for name in sorted(members):
                 _add(archive, name, members[name], seen_as)
@@ -179,7 +179,9 @@ def _refuse_below_link(
 def _tar(stream: IO[bytes], mode: str) -> tarfile.TarFile:
     """Open with large copies; the type stubs do not know that option."""
     opener: Any = tarfile.open
-    return cast(tarfile.TarFile, opener(fileobj=stream, mode=mode, copybufsize=_COPY))
+    return cast(
+        tarfile.TarFile, opener(fileobj=stream, mode=mode, bufsize=_COPY, copybufsize=_COPY)
+    )
 
 
 def _compressor(target: Path) -> IO[bytes]:
@@ -199,7 +201,7 @@ igzip_threaded: Any
 try:
     from isal import igzip_threaded, isal_zlib
 
-    _INFLATE_ERROR: type[Exception] = isal_zlib.error
+    _INFLATE_ERROR = cast(type[Exception], isal_zlib.error)
 except ImportError:
     import zlib
 
