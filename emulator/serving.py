@@ -20,20 +20,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from granian._futures import _new_cbscheduler
-from granian._granian import SocketHolder, WorkerSignal, WSGIWorker
+from granian import _futures, _granian
 from granian.http import HTTP1Settings
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
 Address = tuple[str, int]
 
+# Granian's type stubs describe other signatures than the extension module has.
+_native: Any = _granian
+_new_scheduler: Any = _futures._new_cbscheduler
+
 _BACKLOG = 1024
 _IDLE_THREAD_SECONDS = 30
-_CHECK_SECONDS = 0.05
+_JOINED_BYTES = 128 * 1024
 _PLAINTEXT: tuple[Any, ...] = (False, None, None, None, "tls1.3", None, [], False)
 _CONSTANT_ENVIRON: dict[str, Any] = {
     "GATEWAY_INTERFACE": "CGI/1.1",
@@ -79,6 +82,7 @@ class Server:
 
         Raises OSError if an address cannot be bound; then none of them is served.
         """
+        logging.getLogger("_granian").setLevel(logging.WARNING)
         sockets: list[socket.socket] = []
         try:
             for address in self._wanted:
@@ -139,11 +143,11 @@ class _Listener:
         host, port = bound.getsockname()[:2]
         self.address: Address = (host, port)
         self._ended = threading.Event()
-        self._signal = WorkerSignal()
+        self._signal = _native.WorkerSignal()
         self._signal.add_cb(self._ended.set)
         # The worker owns the descriptor from here on and closes it when it ends.
-        holder = SocketHolder(bound.detach(), False, _BACKLOG)
-        worker = WSGIWorker(
+        holder = _native.SocketHolder(bound.detach(), False, _BACKLOG)
+        worker = _native.WSGIWorker(
             1,  # worker id
             (None, holder),
             None,  # no channel to a parent process
@@ -159,7 +163,7 @@ class _Listener:
             *_PLAINTEXT,
             (None, None),  # no metrics
         )
-        worker.serve_mtr(_new_cbscheduler(loop, run, impl_asyncio=True), loop, self._signal)
+        worker.serve_mtr(_new_scheduler(loop, run, impl_asyncio=True), loop, self._signal)
         self._worker = worker
 
     def close(self) -> None:
@@ -181,9 +185,9 @@ def _bind(address: Address) -> socket.socket:
     except OSError as error:
         bound.close()
         name = f"{address[0]}:{address[1]}"
-        raise OSError(error.errno, f"cannot listen on {name}: {os.strerror(error.errno or 0)}") from (
-            error
-        )
+        raise OSError(
+            error.errno, f"cannot listen on {name}: {os.strerror(error.errno or 0)}"
+        ) from (error)
     return bound
 
 
@@ -199,13 +203,18 @@ def _runner(app: "WSGIApplication") -> Callable[[Any, dict[str, Any]], int]:
             log.exception("%s %s failed", scope.get("REQUEST_METHOD"), scope.get("PATH_INFO"))
             proto.response_bytes(500, [("content-type", "text/plain")], b"Internal Server Error")
             return 500
-        if isinstance(body, list) and not response.written:
+        if isinstance(body, list) and not response.written and _is_small(body):
             proto.response_bytes(response.status, response.headers, b"".join(body))
         else:
             proto.response_iter(response.status, response.headers, _Body(response.written, body))
         return response.status
 
     return run
+
+
+def _is_small(pieces: list[bytes]) -> bool:
+    """Tell whether joining the pieces is cheaper than handing them over one by one."""
+    return len(pieces) < 2 or sum(map(len, pieces)) <= _JOINED_BYTES
 
 
 class _Response:
