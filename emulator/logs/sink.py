@@ -1,4 +1,4 @@
-"""Where a container's output goes: CloudWatch Logs streams and CloudWatch metrics (contract B10)."""
+"""Where a container's output goes: CloudWatch Logs streams and metrics (contract B10)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol

@@ -20,6 +20,7 @@ from emulator.lifecycle.training_job import Event, Phase
 from emulator.logs import LogLine, LogSink, MetricDefinition, extract, from_request
 from emulator.reconcile import labels, reasons
 from emulator.reconcile.artifacts import Artifacts
+from emulator.reconcile.checkpoints import Checkpoints
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.ports import ResolveImage
 from emulator.reconcile.workspace import Workspace
@@ -46,6 +47,7 @@ class TrainingJobs:
         launcher: Launcher,
         followers: Followers,
         artifacts: Artifacts,
+        checkpoints: Checkpoints,
         resolve_image: ResolveImage,
         logs: LogSink,
         directory: Path,
@@ -57,6 +59,7 @@ class TrainingJobs:
         self._launcher = launcher
         self._followers = followers
         self._artifacts = artifacts
+        self._checkpoints = checkpoints
         self._resolve_image = resolve_image
         self._logs = logs
         self._directory = directory
@@ -86,7 +89,9 @@ class TrainingJobs:
     def forget(self, scope: Scope, name: str) -> None:
         """Leave nothing of an ended or deleted job behind but its document."""
         self._remove(self._launcher.find(labels.of(self.kind, scope, name)))
-        self._artifacts.discard(self._job_directory(scope, name))
+        directory = self._job_directory(scope, name)
+        self._artifacts.discard(directory)
+        self._checkpoints.forget(directory)
 
     def settled(self, record: Record) -> bool:
         """Say whether the resource needs no look at the start of a run."""
@@ -128,8 +133,10 @@ class TrainingJobs:
 
     def _download(self, record: Record) -> float:
         try:
-            for number, host in enumerate(contract.hosts(record.document)):
-                self._artifacts.stage_channels(record, self._workspace(record, host), number)
+            hosts = contract.hosts(record.document)
+            for number, host in enumerate(hosts):
+                workspace = self._workspace(record, host)
+                self._artifacts.stage_channels(record, workspace, number, len(hosts))
         except PermanentError as error:
             return self._fail(record, reasons.download(str(error)))
         if self._overdue(record):
@@ -155,6 +162,7 @@ class TrainingJobs:
             if self._overdue(record):
                 self._move(record, Event.RUNTIME_EXCEEDED)
                 return 0.0
+            self._checkpoints.mirror(record, self._workspaces(record))
             return min(LOOK_AGAIN, max(0.0, self._deadline(record) - now()))
         if failed is not None:
             self._stop_all([host for host in hosts if host.running], self._stop_grace)
@@ -166,11 +174,10 @@ class TrainingJobs:
         return 0.0
 
     def _upload(self, record: Record) -> float | None:
-        workspaces = [self._workspace(record, host) for host in contract.hosts(record.document)]
+        workspaces = self._workspaces(record)
         changes: Document = {}
         try:
-            if Phase(record.phase) is not Phase.UPLOADING_FAILED:
-                self._artifacts.sync_checkpoints(record, workspaces)
+            self._checkpoints.mirror(record, workspaces)
             self._artifacts.upload(record, workspaces)
         except PermanentError as error:
             log.warning("TrainingJob/%s: artifacts not saved: %s", record.name, error)
@@ -200,6 +207,7 @@ class TrainingJobs:
             log.warning("TrainingJob/%s: %s", record.name, warning)
         try:
             for host in names:
+                self._checkpoints.restore(record, self._workspace(record, host))
                 self._launcher.start(self._spec(record, host))
         except PermanentError as error:
             self._remove(self._hosts(record))
@@ -299,6 +307,9 @@ class TrainingJobs:
 
     def _workspace(self, record: Record, host: str) -> Workspace:
         return Workspace(self._job_directory(record.scope, record.name) / host)
+
+    def _workspaces(self, record: Record) -> list[Workspace]:
+        return [self._workspace(record, host) for host in contract.hosts(record.document)]
 
     def _fail(self, record: Record, reason: str) -> float:
         self._move(record, Event.FAULT, FailureReason=reason)

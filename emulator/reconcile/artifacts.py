@@ -1,0 +1,90 @@
+"""A training job's data: channels in, archives out; S3 on one side, its workspaces on the other."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from emulator.call import Record, Scope
+from emulator.reconcile.workspace import Workspace
+from emulator.staging.archive import pack, pack_output, walk
+from emulator.staging.inputs import ObjectLike, Source, split_uri, stage
+
+
+class Objects(Protocol):
+    """What the artifacts need of S3; ``storage.ScopedObjects`` provides it."""
+
+    def bucket_exists(self, bucket: str) -> bool: ...
+
+    def list(self, bucket: str, prefix: str) -> Iterator[ObjectLike]: ...
+
+    def stat(self, bucket: str, key: str) -> ObjectLike: ...
+
+    def read_bytes(self, bucket: str, key: str) -> bytes: ...
+
+    def put_file(
+        self, bucket: str, key: str, path: Path, *, content_type: str | None = None
+    ) -> None: ...
+
+    def delete(self, bucket: str, key: str) -> None: ...
+
+
+class Artifacts:
+    """Stages channels and uploads what a job leaves (contract B7, B9).
+
+    Args:
+        objects: S3 as a scope sees it.
+    """
+
+    def __init__(self, objects: Callable[[Scope], Objects]) -> None:
+        self._objects = objects
+
+    def stage_channels(self, record: Record, workspace: Workspace, host: int, hosts: int) -> None:
+        """Put every channel's objects into the workspace, afresh.
+
+        Raises:
+            PermanentError: a channel can't be staged; the message says why.
+            TemporaryError: an object changed meanwhile.
+        """
+        objects = self._objects(record.scope)
+        for channel in record.document.get("InputDataConfig", ()):
+            data = channel["DataSource"]["S3DataSource"]
+            source = Source.of(data, host=host, hosts=hosts)
+            stage(objects, source, workspace.fresh_channel(channel["ChannelName"]))
+
+    def upload(self, record: Record, workspaces: Sequence[Workspace]) -> None:
+        """Write model.tar.gz and output.tar.gz to the job's output path; twice does no harm.
+
+        Raises:
+            PermanentError: the bucket is missing.
+        """
+        config = record.document["OutputDataConfig"]
+        bucket, prefix = split_uri(config["S3OutputPath"])
+        folder = "/".join(filter(None, (prefix.rstrip("/"), record.name, "output")))
+        models = [workspace.model for workspace in workspaces]
+        if config.get("CompressionType") == "NONE":
+            self._upload_files(record.scope, models, bucket, f"{folder}/model")
+        else:
+            archive = workspaces[0].root / "model.tar.gz"
+            if pack(models, archive):
+                self._put(record.scope, bucket, f"{folder}/model.tar.gz", archive)
+        archive = workspaces[0].root / "output.tar.gz"
+        if pack_output([workspace.output for workspace in workspaces], archive):
+            self._put(record.scope, bucket, f"{folder}/output.tar.gz", archive)
+
+    def discard(self, directory: Path) -> None:
+        """Remove a job's directory; absent is fine."""
+        shutil.rmtree(directory, ignore_errors=True)
+
+    def _put(self, scope: Scope, bucket: str, key: str, archive: Path) -> None:
+        objects = self._objects(scope)
+        objects.put_file(bucket, key, archive, content_type="application/x-gzip")
+
+    def _upload_files(
+        self, scope: Scope, directories: Sequence[Path], bucket: str, folder: str
+    ) -> None:
+        """Upload the files themselves, for OutputDataConfig.CompressionType NONE."""
+        for directory in directories:
+            for name, path in walk(directory):
+                if path.is_file() and not path.is_symlink():
+                    self._objects(scope).put_file(bucket, f"{folder}/{name}", path)
