@@ -271,6 +271,10 @@ class _Work:
                 raise PermanentError(f"Building the image '{name}' failed:\n{ending}")
 
 
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
 def main() -> int:
     """Build the images named on the command line, or all; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m emulator.catalogue.build", description=__doc__)
@@ -282,7 +286,7 @@ def main() -> int:
     try:
         build(
             options.names,
-            on_progress=lambda line: sys.stderr.write(line + "\n"),
+            on_progress=_say,
             pull=pull,
             fresh=options.fresh,
         )

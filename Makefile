@@ -1,0 +1,52 @@
+# `make help` lists what there is. Every target may be run again: what is done is not done twice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install engine images lock check format test test-docker clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Create .venv with the locked dependencies and the emulator in it
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with: make install PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked dependencies into $(VENV) (about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+	@echo "Installed. Next: make engine images"
+
+engine: ## Find a container engine; on Debian and Ubuntu, as root, install and start one if need be
+	@$(PYTHON) scripts/engine.py
+
+images: install engine ## Build the framework images (two minutes at first, then a second)
+	@DOCKER_HOST=$$($(PYTHON) scripts/engine.py find) $(BIN)/python -m emulator.catalogue.build $(if $(PULL),--pull)
+
+lock: install ## Compile the locks anew from pyproject.toml and images/*/requirements.in
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	scripts/lock.sh $(BIN)/uv
+
+check: install ## Lint, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## Format the code
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+test: install ## Run the tests that need no container engine
+	$(BIN)/pytest -m "not docker"
+
+test-docker: images ## Run the tests with real containers
+	DOCKER_HOST=$$($(PYTHON) scripts/engine.py find) $(BIN)/pytest -m docker
+
+clean: ## Remove .venv and caches; images and the emulator's state stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Compile the locks: exact versions with the hashes of their files, and nothing about where to get
+# them from. That is for each machine's own pip configuration to say.
+set -eu
+uv=${1:-uv}
+export UV_CUSTOM_COMPILE_COMMAND="make lock"
+options="--quiet --generate-hashes --no-emit-index-url --no-header --no-annotate"
+
+# shellcheck disable=SC2086
+"$uv" pip compile pyproject.toml --all-extras --universal --python-version 3.11 $options \
+  --output-file requirements.lock
+
+# What old packages published as source need to tell their own dependencies.
+constraint=$(mktemp)
+trap 'rm -f "$constraint"' EXIT
+echo 'setuptools<81' > "$constraint"
+for requirements in images/*/requirements.in; do
+  # shellcheck disable=SC2086
+  "$uv" pip compile "$requirements" --python-version 3.11 \
+    --python-platform x86_64-manylinux_2_28 --build-constraints "$constraint" $options \
+    --output-file "${requirements%.in}.lock"
+done
