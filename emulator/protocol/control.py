@@ -24,7 +24,7 @@ _TAG_OPERATIONS = frozenset({"AddTags", "DeleteTags", "ListTags"})
 def answer(parts: Parts, request: Request) -> Reply:
     """Answer one call and log it; never raises."""
     started = clock.monotonic()
-    operation, name = request.target, "-"
+    operation, name, refused = request.target, "-", ""
     try:
         # Read in any case: an unread body would break the connection for the next request.
         body = request.body
@@ -32,10 +32,10 @@ def answer(parts: Parts, request: Request) -> Reply:
         operation = operation_of(service, request.target)
         _require_emulated(parts, operation)
         document = document_of(service, operation, body)
-        name = _resource_in(operation, document)
         shape = service.input_of(operation)
         if shape is not None:
             require_valid(service, shape, document)
+        name = _resource_in(operation, document)
         if _is_delegated(parts, operation, document):
             reply = _delegate(parts, request)
         else:
@@ -43,17 +43,19 @@ def answer(parts: Parts, request: Request) -> Reply:
             result = parts.handlers[operation](call, document)
             reply = success(service, operation, result, request.request_id)
     except ServiceError as error:
+        refused = f" {error.code}"
         reply = failure(error, request.request_id)
     except Exception:
         log.exception("%s failed, request %s", operation, request.request_id)
         reply = failure(internal_failure(request), request.request_id)
     log.info(
-        "%s %s/%s %s %d %.1f ms",
+        "%s %s/%s %s %d%s %.1f ms",
         operation,
         request.scope.account,
         request.scope.region,
         name,
         reply.status,
+        refused,
         (clock.monotonic() - started) * 1000,
     )
     return reply

@@ -11,13 +11,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from emulator import names
-from emulator.errors import OperationNotEmulated, ServiceError, ValidationError
-from emulator.protocol import control, model
-from emulator.protocol.parse import invocation_of
+from emulator.errors import OperationNotEmulated, ServiceError
+from emulator.protocol import control
 from emulator.protocol.parts import Parts
 from emulator.protocol.request import RUNTIME, SAGEMAKER, Request
 from emulator.protocol.serialize import Reply, failure, failure_as_xml
-from emulator.protocol.validate import sentence, violations
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -54,18 +52,10 @@ def own_pages(
 def invocation(
     parts: Parts, request: Request, start_response: "StartResponse"
 ) -> Iterable[bytes] | None:
-    """Answer the runtime plane."""
-    if request.service != RUNTIME or request.invoked is None:
+    """Answer the runtime plane; what is invoked reads the body and checks the request itself."""
+    if request.service != RUNTIME:
         return None
-    operation, endpoint = request.invoked
-    if operation != "InvokeEndpoint":
-        raise OperationNotEmulated(f"{operation} is not emulated. InvokeEndpoint is.")
-    service = model.runtime()
-    document = invocation_of(service, operation, endpoint, request.environ)
-    broken = violations(service, "InvokeEndpointInput", document)
-    if broken:
-        raise ValidationError(sentence(broken))
-    return parts.runtime(document, request.scope, request.environ, start_response)
+    return parts.runtime(request.scope, request.environ, start_response, request.request_id)
 
 
 def control_call(
@@ -74,6 +64,9 @@ def control_call(
     """Answer SageMaker's control plane."""
     if request.service != SAGEMAKER:
         return None
+    if request.path != "/":
+        # The feature store and other small services sign as SageMaker does.
+        raise OperationNotEmulated(f"{request.method} {request.path} is not emulated.")
     return send(control.answer(parts, request), start_response)
 
 

@@ -1,6 +1,6 @@
-"""botocore's service models: the schema of every request and reply; knows no resource.
+"""botocore's model of SageMaker: the schema of every request and reply; knows no resource.
 
-A model is read as plain dictionaries, straight from the data of the installed botocore. Importing
+The model is read as plain dictionaries, straight from the data of the installed botocore. Importing
 ``botocore.model`` would cost more time than loading the model itself and adds nothing that is
 needed here. Loading is lazy and happens once per process.
 """
@@ -17,10 +17,12 @@ import orjson
 
 Shape = Mapping[str, Any]
 
+_DATA = "sagemaker/2017-07-24/service-2.json.gz"
+
 
 @dataclass(frozen=True, eq=False)
 class Service:
-    """One service model.
+    """A service model.
 
     Attributes:
         operations: operation name to its description.
@@ -46,21 +48,11 @@ def _shape_of(operation: Mapping[str, Any], side: str) -> str | None:
 
 @cache
 def sagemaker() -> Service:
-    """Return the control plane's model."""
-    return _load("sagemaker", "2017-07-24")
-
-
-@cache
-def runtime() -> Service:
-    """Return the model of the plane that serves invocations."""
-    return _load("sagemaker-runtime", "2017-05-13")
-
-
-def _load(name: str, version: str) -> Service:
+    """Return the control plane's model; raises ModuleNotFoundError without botocore."""
     # find_spec locates botocore without importing it.
     spec = find_spec("botocore")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("botocore is not installed")
-    path = Path(spec.origin).parent / "data" / name / version / "service-2.json.gz"
+    path = Path(spec.origin).parent / "data" / _DATA
     model = orjson.loads(gzip.decompress(path.read_bytes()))
     return Service(operations=model["operations"], shapes=model["shapes"])

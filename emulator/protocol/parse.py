@@ -1,4 +1,4 @@
-"""HTTP requests to (operation, document) by the service models; pure.
+"""Requests of the control plane to (operation, document) by the service model; pure.
 
 A document holds only what the model knows: like the service, the emulator ignores members that it
 has never heard of, and takes null for absent. Constraints are ``validate``'s business.
@@ -180,66 +180,3 @@ def _unexpected(value: Any, wanted: str) -> SerializationException:
     if wanted in ("structure", "list", "map"):
         return SerializationException(f"{found} found where a {wanted} is expected.")
     return SerializationException(f"{found} can not be converted to a {wanted}.")
-
-
-def runtime_operation_of(service: Service, path: str) -> tuple[str, str] | None:
-    """Return (operation, endpoint name) of a POST to the runtime plane; None for other paths.
-
-    Args:
-        path: decoded, as WSGI's ``PATH_INFO`` is.
-    """
-    head, _, rest = path.removeprefix("/").partition("/")
-    name, _, action = rest.rpartition("/")
-    operation = _runtime_actions(service).get(action)
-    return (operation, name) if head == "endpoints" and name and operation else None
-
-
-@cache
-def _runtime_actions(service: Service) -> Mapping[str, str]:
-    """Return the last part of each operation's path -> the operation."""
-    return {
-        description["http"]["requestUri"].rpartition("/")[2]: name
-        for name, description in service.operations.items()
-    }
-
-
-def invocation_of(
-    service: Service, operation: str, endpoint: str, environ: Mapping[str, Any]
-) -> Document:
-    """Return what the headers of an invocation say; the body stays unread in ``environ``.
-
-    Raises:
-        SerializationException: a header that holds a number does not.
-    """
-    document: Document = {"EndpointName": endpoint}
-    for member, variable, convert in _headers(service, operation):
-        if value := environ.get(variable):
-            document[member] = convert(value)
-    return document
-
-
-@cache
-def _headers(service: Service, operation: str) -> tuple[tuple[str, str, Convert], ...]:
-    """Return (member, its name in a WSGI environ, conversion) of all members sent as headers."""
-    shape = service.shapes[service.input_of(operation) or ""]
-    return tuple(
-        (name, _variable(member["locationName"]), _header_reader(service, member["shape"]))
-        for name, member in shape["members"].items()
-        if member.get("location") == "header"
-    )
-
-
-def _header_reader(service: Service, name: str) -> Convert:
-    return _header_integer if service.shapes[name]["type"] == "integer" else _string
-
-
-def _header_integer(value: str) -> int:
-    try:
-        return _integer(int(value))
-    except ValueError:
-        raise _unexpected(value, "Integer") from None
-
-
-def _variable(header: str) -> str:
-    name = header.upper().replace("-", "_")
-    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from emulator.call import Call, Document, Handler, Scope
+from emulator.call import Call, Handler, Scope
 from emulator.protocol.signature import AccountOf
 
 if TYPE_CHECKING:
@@ -25,18 +25,14 @@ class Storage(Protocol):
 
 
 class Runtime(Protocol):
-    """Answers InvokeEndpoint; raises RuntimeServiceError before it calls ``start_response``.
-
-    The invocation holds the request's members without ``Body``, which is still to be read from the
-    environ.
-    """
+    """Answers invocations; raises ServiceError before it calls ``start_response``."""
 
     def __call__(
         self,
-        invocation: Document,
         scope: Scope,
         environ: "WSGIEnvironment",
         start_response: "StartResponse",
+        request_id: str,
         /,
     ) -> Iterable[bytes]: ...
 

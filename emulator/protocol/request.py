@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from emulator.call import Scope
-from emulator.protocol import model
-from emulator.protocol.parse import TARGET_PREFIX, runtime_operation_of
+from emulator.protocol.parse import TARGET_PREFIX
 from emulator.protocol.signature import AccountOf, Credential, credential, scope_of
 
 if TYPE_CHECKING:
@@ -63,13 +62,6 @@ class Request:
         return credential(environ.get("HTTP_AUTHORIZATION", ""), environ.get("QUERY_STRING") or "")
 
     @cached_property
-    def invoked(self) -> tuple[str, str] | None:
-        """The runtime plane's operation and the endpoint it names, by the path."""
-        if self.method != "POST" or not self.path.startswith("/endpoints/"):
-            return None
-        return runtime_operation_of(model.runtime(), self.path)
-
-    @cached_property
     def service(self) -> str:
         """The service this request is for, by its signing name.
 
@@ -79,7 +71,7 @@ class Request:
         signed = self.signer.service if self.signer is not None else ""
         if self.target.startswith(TARGET_PREFIX):
             return SAGEMAKER
-        if signed != "s3" and self.invoked is not None:
+        if signed != "s3" and self.method == "POST" and self.path.startswith("/endpoints/"):
             return RUNTIME
         if signed:
             return signed

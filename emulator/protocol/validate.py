@@ -38,13 +38,8 @@ def require_valid(service: Service, shape: str, document: Document) -> None:
     """Raise ValidationException naming every constraint of ``shape`` that ``document`` breaks."""
     found = violations(service, shape, document)
     if found:
-        raise ValidationException(sentence(found))
-
-
-def sentence(found: list[str]) -> str:
-    """Return what the service says about these violations."""
-    errors = "error" if len(found) == 1 else "errors"
-    return f"{len(found)} validation {errors} detected: {'; '.join(found)}"
+        errors = "error" if len(found) == 1 else "errors"
+        raise ValidationException(f"{len(found)} validation {errors} detected: {'; '.join(found)}")
 
 
 def violations(service: Service, shape: str, document: Document) -> list[str]:
