@@ -14,6 +14,7 @@ from emulator.clock import now
 from emulator.errors import PermanentError, TemporaryError
 from emulator.kinds import TRAINING_JOB
 from emulator.launch.contract import training as contract
+from emulator.launch.contract.limits import Limits
 from emulator.launch.driver import ContainerSpec, Launcher, Observed
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle.training_job import Event, Phase
@@ -52,7 +53,7 @@ class TrainingJobs:
         logs: LogSink,
         directory: Path,
         wake: Callable[[Scope, str], None],
-        limits: contract.Limits,
+        limits: Limits,
         stop_grace: float,
     ) -> None:
         self._store = store
@@ -162,7 +163,7 @@ class TrainingJobs:
             if self._overdue(record):
                 self._move(record, Event.RUNTIME_EXCEEDED)
                 return 0.0
-            self._checkpoints.mirror(record, self._workspaces(record))
+            self._mirror(record)
             return min(LOOK_AGAIN, max(0.0, self._deadline(record) - now()))
         if failed is not None:
             self._stop_all([host for host in hosts if host.running], self._stop_grace)
@@ -229,7 +230,7 @@ class TrainingJobs:
             command=contract.command(record.document),
             entrypoint=contract.entrypoint(record.document),
             environment=contract.environment(
-                record.document, record.scope, host, self._launcher.endpoint_url(), self._limits
+                record.document, record.scope, self._launcher.endpoint_url(), self._limits
             ),
             mounts=contract.mounts(record.document, workspace.root),
             labels=labels.of(self.kind, record.scope, record.name, host=host),
@@ -237,6 +238,7 @@ class TrainingJobs:
             isolated=record.document.get("EnableNetworkIsolation", False),
             memory_bytes=self._limits.memory_bytes,
             cluster=labels.container_name(record, "cluster") if len(hosts) > 1 else None,
+            peers=tuple(hosts),
         )
 
     def _why_failed(self, record: Record, failed: Observed) -> str:
@@ -307,6 +309,12 @@ class TrainingJobs:
 
     def _workspace(self, record: Record, host: str) -> Workspace:
         return Workspace(self._job_directory(record.scope, record.name) / host)
+
+    def _mirror(self, record: Record) -> None:
+        try:
+            self._checkpoints.mirror(record, self._workspaces(record))
+        except PermanentError as error:
+            log.warning("TrainingJob/%s: checkpoints are not saved: %s", record.name, error)
 
     def _workspaces(self, record: Record) -> list[Workspace]:
         return [self._workspace(record, host) for host in contract.hosts(record.document)]
