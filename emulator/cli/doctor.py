@@ -1,0 +1,160 @@
+"""`doctor`: checks what the emulator needs on this machine and names the command that mends it.
+
+It changes nothing and starts nothing. Every check answers with a `Finding` and never raises.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from emulator.cli import claim, ports
+from emulator.cli.flags import state_directory, with_settings
+from emulator.errors import EmulatorError
+from emulator.settings import Settings
+
+_WANTED_BYTES = 5 * 10**9  # all images and a few jobs
+_NEEDED_BYTES = 10**9
+_OLDEST_API = (1, 41)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        mend: the command, or what to do, when `ok` is false.
+        required: the emulator can't work without it.
+    """
+
+    subject: str
+    ok: bool
+    text: str
+    mend: str = ""
+    required: bool = True
+
+
+@click.command(short_help="Check what the emulator needs here and name the mend.")
+@with_settings("host", "port", "state")
+def doctor(settings: Settings) -> None:
+    """Check the engine, the images, the port, the disk and the state directory.
+
+    Prints a table; each ✗ comes with the command that mends it. The exit code is 1 if something is
+    wrong without which the emulator can't work; a ! marks what it can do without.
+    """
+    findings = [check(settings) for check in CHECKS]
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        click.echo(f"{_mark(finding)} {finding.subject:<{width}}  {finding.text}")
+        if not finding.ok:
+            click.echo(f"  {'':<{width}}  mend: {finding.mend}")
+    if any(finding.required and not finding.ok for finding in findings):
+        raise SystemExit(1)
+
+
+def _mark(finding: Finding) -> str:
+    if finding.ok:
+        return click.style("✓", fg="green")
+    return click.style("✗", fg="red") if finding.required else click.style("!", fg="yellow")
+
+
+def check_engine(settings: Settings) -> Finding:
+    """Does a container engine answer, and does it speak an API that we use?"""
+    from emulator.launch.docker.engine import Engine
+
+    engine = Engine()
+    try:
+        version = engine.get("/version")
+    except EmulatorError as problem:
+        return Finding("engine", False, str(problem), "make engine")
+    finally:
+        engine.close()
+    api = str(version["ApiVersion"])
+    text = f"{_engine_name(version)} {version['Version']}, API {api}"
+    if tuple(int(part) for part in api.split(".")) < _OLDEST_API:
+        oldest = ".".join(str(part) for part in _OLDEST_API)
+        return Finding("engine", False, f"{text} is too old", f"install one with API {oldest}")
+    return Finding("engine", True, text)
+
+
+def _engine_name(version: dict[str, object]) -> str:
+    components = version.get("Components")
+    names = [str(part.get("Name")) for part in components] if isinstance(components, list) else []
+    return "Podman" if any(name.startswith("Podman") for name in names) else "Docker"
+
+
+def check_images(settings: Settings) -> Finding:
+    """Are all images built?"""
+    from emulator.catalogue.build import listing
+
+    build = "sagemaker-emulator images build"
+    try:
+        states = listing()
+    except EmulatorError as problem:
+        return Finding("images", False, str(problem), f"make engine, then {build}")
+    missing = [state.name for state in states if state.image_id is None]
+    outdated = [state.name for state in states if state.image_id and not state.current]
+    if missing:
+        mend = f"{build} {' '.join(missing)}"
+        return Finding("images", False, f"not built: {', '.join(missing)}", mend)
+    if outdated:
+        text = f"built from other sources than the present ones: {', '.join(outdated)}"
+        return Finding("images", False, text, f"{build} {' '.join(outdated)}", required=False)
+    return Finding("images", True, ", ".join(state.name for state in states))
+
+
+def check_port(settings: Settings) -> Finding:
+    """Is the port free, or ours?"""
+    base = ports.url(settings.host, settings.port)
+    try:
+        ports.check_free(settings)
+    except ports.PortTaken as problem:
+        if ports.health(base):
+            return Finding("port", True, f"an emulator is running at {base}")
+        return Finding("port", False, str(problem), "sagemaker-emulator up --port 0")
+    return Finding("port", True, f"{settings.host}:{settings.port} is free")
+
+
+def check_disk(settings: Settings) -> Finding:
+    """Is there room for objects, and for images if the engine keeps them on the same disk?"""
+    folder = _existing(settings.state.absolute())
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 1e9:.1f} GB free at {folder}"
+    mend = "make room, or choose a directory on a larger disk with --state DIR"
+    return Finding("disk", free >= _WANTED_BYTES, text, mend, required=free < _NEEDED_BYTES)
+
+
+def check_state(settings: Settings) -> Finding:
+    """Can the state directory be made and written?"""
+    state = state_directory(settings)
+    held = claim.holder(settings.state)
+    if held is not None:
+        return Finding("state", True, f"{state} is in use by the emulator with pid {held.pid}")
+    folder = _existing(Path(state))
+    try:
+        if not folder.is_dir():
+            raise NotADirectoryError(0, "it is not a directory")
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        mend = "sagemaker-emulator up --state DIR, with a directory that you may write"
+        return Finding("state", False, f"{folder} can't be written: {problem.strerror}", mend)
+    return Finding("state", True, f"{state} can be written")
+
+
+def _existing(path: Path) -> Path:
+    """Return the path, or the nearest directory above it that exists."""
+    return next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+
+
+CHECKS: tuple[Callable[[Settings], Finding], ...] = (
+    check_engine,
+    check_images,
+    check_port,
+    check_disk,
+    check_state,
+)

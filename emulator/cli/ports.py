@@ -1,0 +1,68 @@
+"""Who listens on a port: nobody, an emulator, or another program. It never leaves a socket open."""
+
+import errno
+import json
+import socket
+import urllib.request
+from typing import Any
+
+from emulator.errors import PermanentError
+from emulator.settings import Settings
+
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+_ANSWER_SECONDS = 2.0
+
+
+class PortTaken(PermanentError):
+    """The address can't be listened on."""
+
+
+def url(host: str, port: int) -> str:
+    """Return the URL under which this machine reaches what listens on `host` and `port`."""
+    reachable = _ANYWHERE.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def check_free(settings: Settings) -> None:
+    """Raise PortTaken, which says who has the port and what to do, unless it can be listened on."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind) as probe:
+            # As servers do; without it, connections of the last run would count as a listener.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as problem:
+        raise PortTaken(_reason(settings, problem)) from None
+
+
+def health(base: str) -> dict[str, Any] | None:
+    """Return what the emulator at this URL says of itself, or None if there is no emulator."""
+    # A proxy of the environment is for other hosts than this one.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{base}/_emulator/health", timeout=_ANSWER_SECONDS) as reply:
+            answer = json.load(reply)
+    except (OSError, ValueError):
+        return None
+    return answer if isinstance(answer, dict) and "status" in answer else None
+
+
+def _reason(settings: Settings, problem: OSError) -> str:
+    where = f"{settings.host}:{settings.port}"
+    if isinstance(problem, PermissionError):
+        return f"Listening on {where} is not permitted. Choose a port from 1024 with --port."
+    if problem.errno != errno.EADDRINUSE:
+        return f"Can't listen on {settings.host} ({problem.strerror}). Choose another --host."
+    base = url(settings.host, settings.port)
+    if health(base):
+        return (
+            f"An emulator is running at {base} already. "
+            "Use it, or start another with --port 0 --state DIR."
+        )
+    return (
+        f"Port {settings.port} of {settings.host} is taken by another program. "
+        "Choose another one with --port, or 0 for a free one."
+    )

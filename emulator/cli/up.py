@@ -1,0 +1,87 @@
+"""`up`: the emulator in the foreground, until a signal ends it.
+
+The first SIGINT, SIGTERM or SIGHUP stops it: containers are stopped, the state is kept. A second
+one, while it stops, ends the process at once; what then is left running is found by the next start.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from dataclasses import replace
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from emulator.cli import claim, ports
+from emulator.cli.flags import with_settings
+from emulator.settings import Settings
+
+if TYPE_CHECKING:
+    from emulator.assemble import Assembly
+
+log = logging.getLogger(__name__)
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@click.command(short_help="Run the emulator in the foreground.")
+@with_settings()
+def up(settings: Settings) -> None:
+    """Run the emulator in the foreground.
+
+    Prints one line, `ready http://HOST:PORT`, on standard output when it serves. Stops on Ctrl-C
+    (SIGINT) or SIGTERM: containers are stopped, the state is kept. A second signal ends it at once.
+    """
+    settings = replace(settings, state=settings.state.absolute())
+    _configure_logging(settings.log_level)
+    with claim.claimed(settings.state) as held:
+        ports.check_free(settings)
+        asked = _listen_to_signals()
+        # Takes a second or more: after the cheap checks have passed.
+        from emulator.assemble import assemble
+
+        _serve(assemble(settings), held, asked)
+
+
+def _serve(assembly: "Assembly", held: claim.Claim, asked: threading.Event) -> None:
+    """Start the emulator, wait until it is asked to stop, and stop it."""
+    try:
+        assembly.start()
+        held.announce(assembly.url)
+        click.echo(f"ready {assembly.url}")
+        asked.wait()
+        log.info("stopping: containers are stopped, the state is kept; once more ends it at once")
+    finally:
+        assembly.close()
+    log.info("stopped")
+
+
+def _listen_to_signals() -> threading.Event:
+    """Return the event that the first signal sets; every later signal ends the process."""
+    asked = threading.Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            os.write(sys.stderr.fileno(), b"ended at once; containers may be left running\n")
+            os._exit(128 + number)
+        asked.set()
+
+    for number in _SIGNALS:
+        signal.signal(number, hear)
+    return asked
+
+
+def _configure_logging(level: str) -> None:
+    """Write our log lines at this level to standard error, and the warnings of others."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)-7s %(message)s",
+        datefmt="%H:%M:%S",
+        force=True,
+    )
+    logging.getLogger("emulator").setLevel(level.upper())
+    logging.captureWarnings(True)
