@@ -84,5 +84,5 @@ _TAGGED_SEGMENTS = frozenset(r.segment for r in RESOURCES.values() if r.tagged)
 
 def keeps_tags_of(arn: str) -> bool:
     """Tell whether ``arn`` names a delegated resource, whose tags are moto's too."""
-    resource = arn.rpartition(":")[2]
-    return resource.partition("/")[0] in _TAGGED_SEGMENTS
+    segment, _, name = arn.rpartition(":")[2].partition("/")
+    return segment in _TAGGED_SEGMENTS and name != "" and "/" not in name

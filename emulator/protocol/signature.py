@@ -39,10 +39,10 @@ def credential(authorization: str, query: str) -> Credential | None:
     if authorization.startswith("AWS "):
         # SigV2; only S3 clients still offer it.
         return Credential(authorization[4:].partition(":")[0].strip(), "", "s3")
-    if "X-Amz-Credential=" in query:
-        return _from_scope(parse_qs(query)["X-Amz-Credential"][0])
-    if "AWSAccessKeyId=" in query:
-        return Credential(parse_qs(query)["AWSAccessKeyId"][0], "", "s3")
+    if presigned := _value("X-Amz-Credential", query):
+        return _from_scope(presigned)
+    if key := _value("AWSAccessKeyId", query):
+        return Credential(key, "", "s3")
     return None
 
 
@@ -58,6 +58,10 @@ def scope_of(signer: Credential | None, *, account_of: AccountOf, default: Scope
     account = key if len(key) == 12 and _is_digits(key) else account_of(key)
     region = signer.region if _is_region(signer.region) else default.region
     return Scope(account or default.account, region)
+
+
+def _value(name: str, query: str) -> str:
+    return parse_qs(query).get(name, [""])[0] if f"{name}=" in query else ""
 
 
 def _from_scope(scope: str) -> Credential | None:

@@ -1,0 +1,52 @@
+"""The page of documentation that says which operations are emulated, and by whom; pure."""
+
+from collections.abc import Iterable, Mapping
+
+_HEAD = """\
+# What is emulated
+
+Every operation of SageMaker's control plane is native, delegated or refused. This page is written
+from the tables that the emulator itself answers by; a test compares the two.
+
+- **Native**: done for real, with SageMaker's own life cycle, checks and errors.
+- **Delegated**: records behind which nothing runs, kept by [moto](https://github.com/getmoto/moto)
+  in the same process. Requests are checked against the service model first. What moto keeps is
+  held in memory and lost when the emulator stops.
+- **Refused**: answered at once with `OperationNotEmulated` and HTTP status 501, which no SDK
+  retries. A call is never answered with a success that did not happen.
+
+`AddTags`, `ListTags` and `DeleteTags` are native, and reach moto for the resources that it keeps.
+"""
+
+
+def page(
+    operations: Iterable[str], native: Iterable[str], delegated: Mapping[str, Iterable[str]]
+) -> str:
+    """Return the page in Markdown.
+
+    Args:
+        operations: all operations of the service model.
+        native: those answered by the emulator itself.
+        delegated: resource -> those of its operations that moto answers.
+    """
+    everything, own = set(operations), set(native)
+    theirs = {name for names in delegated.values() for name in names}
+    refused = everything - own - theirs
+    parts = [
+        _HEAD,
+        f"| native | delegated | refused | all |\n|---|---|---|---|\n"
+        f"| {len(own)} | {len(theirs)} | {len(refused)} | {len(everything)} |\n",
+        f"## Native\n\n{_listed(own)}",
+        "## Delegated\n\n| resource | operations |\n|---|---|\n"
+        + "".join(f"| {name} | {_inline(delegated[name])} |\n" for name in sorted(delegated)),
+        f"## Refused\n\n{_listed(refused)}",
+    ]
+    return "\n".join(parts)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return "".join(f"- `{name}`\n" for name in sorted(names))
+
+
+def _inline(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
