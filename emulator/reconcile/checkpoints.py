@@ -1,14 +1,19 @@
 """Checkpoints: /opt/ml/checkpoints restored at the start and mirrored to S3 (contract B10)."""
 
+import contextlib
+import logging
 import shutil
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emulator.call import Record, Scope
 from emulator.reconcile.artifacts import Objects
-from emulator.reconcile.workspace import Workspace
+from emulator.reconcile.workspace import Workspace, open_regular
 from emulator.staging.archive import walk
 from emulator.staging.inputs import local_path, split_uri
+
+log = logging.getLogger(__name__)
 
 Version = tuple[int, int]
 
@@ -52,10 +57,15 @@ class Checkpoints:
         objects = self._objects(record.scope)
         for workspace in workspaces:
             now, seen = _versions(workspace), self._seen.get(workspace.root, {})
-            for name in now:
-                if now[name] != seen.get(name):
-                    copy = workspace.root / "checkpoint.upload"
-                    shutil.copyfile(workspace.checkpoints / name, copy)
+            for name in [name for name in now if now[name] != seen.get(name)]:
+                copy = workspace.root / "checkpoint.upload"
+                try:
+                    with open_regular(workspace.checkpoints / name) as file, copy.open("wb") as to:
+                        shutil.copyfileobj(file, to)
+                except OSError as error:
+                    log.debug("checkpoint %s changed while it was read: %s", name, error)
+                    del now[name]
+                else:
                     objects.put_file(bucket, _folder(prefix) + name, copy)
             for name in seen.keys() - now.keys():
                 objects.delete(bucket, _folder(prefix) + name)
@@ -75,7 +85,8 @@ def _versions(workspace: Workspace) -> dict[str, Version]:
     """Return size and modification time of each regular file, by its path."""
     found = {}
     for name, path in walk(workspace.checkpoints):
-        if path.is_file() and not path.is_symlink():
-            status = path.stat()
-            found[name] = status.st_size, status.st_mtime_ns
+        with contextlib.suppress(FileNotFoundError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                found[name] = status.st_size, status.st_mtime_ns
     return found

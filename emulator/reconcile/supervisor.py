@@ -123,6 +123,14 @@ class Supervisor:
             with ThreadPoolExecutor(min(8, len(work))) as pool:
                 list(pool.map(lambda pair: pair[0].interrupt(pair[1], grace), work))
 
+    def settled(self, record: Record) -> bool:
+        """Say whether the resource needs no look at the start of a run."""
+        return self._reconcilers[record.kind].settled(record)
+
+    def forget(self, kind: Kind, scope: Scope, name: str) -> None:
+        """Leave nothing of the resource behind, while nothing is reconciled."""
+        self._reconcilers[kind.name].forget(scope, name)
+
     def _unsettled(self, reconciler: Reconciler) -> list[Record]:
         records = self._store.select(reconciler.kind)
         return [record for record in records if not reconciler.settled(record)]

@@ -5,6 +5,7 @@ import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from emulator.launch.contract import write
 
@@ -56,12 +57,21 @@ class Workspace:
 
     def failure_text(self) -> str:
         """Return what the container wrote to /opt/ml/output/failure, at most 1,024 characters."""
-        # The container wrote here: a link or a pipe of that name must not be followed.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            with open(os.open(self.output / "failure", flags), "rb") as file:
-                regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-                raw = file.read(4 * FAILURE_LIMIT) if regular else b""
+            with open_regular(self.output / "failure") as file:
+                raw = file.read(4 * FAILURE_LIMIT)
         except OSError:
             return ""
         return raw.decode("utf-8", "replace")[:FAILURE_LIMIT]
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file that a container wrote; raises OSError for a link, a pipe or a directory.
+
+    A link of that name could lead anywhere on this machine, and a pipe would block.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(f"{path.name} is not a regular file")
+    return file

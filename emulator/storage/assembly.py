@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from emulator.storage.s3 import S3
     from emulator.storage.streams import Line, LogStreams
 
+_ISSUED = ("AKIA", "ASIA")
+"""How the ids of issued keys start; others are not looked up, so that they wait for nothing."""
+
 SERVICES = frozenset({"ecr", "iam", "logs", "monitoring", "s3", "sagemaker", "sns", "sts"})
 
 
@@ -112,6 +115,15 @@ class Storage:
     def objects(self, scope: Scope | None = None) -> ScopedObjects:
         """Return S3 as the emulator's own parts use it; waits for nothing yet."""
         return ScopedObjects(lambda: self._ready().s3, scope or self.default_scope)
+
+    def account_of(self, access_key_id: str) -> str | None:
+        """Return the account that a key was issued for, or None for a key from elsewhere."""
+        if not access_key_id.startswith(_ISSUED):
+            return None
+        from emulator.storage import accounts
+
+        with self._ready().lock:
+            return accounts.account_of(access_key_id)
 
     def put_log_lines(self, scope: Scope, group: str, stream: str, lines: Sequence[Line]) -> None:
         """Append lines to a CloudWatch Logs stream, making it if need be."""

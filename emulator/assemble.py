@@ -1,0 +1,279 @@
+"""The one place that knows every part: settings in, a running emulator out.
+
+Starting serves at once; the engine, the storage and what an earlier run left come up behind the
+first requests, which wait for just the part that they need.
+"""
+
+import logging
+import shutil
+import socket
+import threading
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from emulator import __version__
+from emulator.call import Call, Document, Scope
+from emulator.catalogue.resolve import Resolved, resolve
+from emulator.errors import TemporaryError
+from emulator.inference.proxy import Invocations
+from emulator.inference.proxy import Limits as InvocationLimits
+from emulator.kinds import ENDPOINT, TRAINING_JOB
+from emulator.launch.contract.limits import Limits
+from emulator.launch.docker import DockerLauncher
+from emulator.logs import LogSink
+from emulator.names import token
+from emulator.operations import delegated, registry
+from emulator.protocol.front import create_app
+from emulator.protocol.pages import create_pages
+from emulator.protocol.parts import Parts
+from emulator.reconcile.adopt import remove_leftovers, remove_strangers
+from emulator.reconcile.artifacts import Artifacts
+from emulator.reconcile.checkpoints import Checkpoints
+from emulator.reconcile.endpoint import Endpoints
+from emulator.reconcile.fleet import Hosting
+from emulator.reconcile.follow import Followers
+from emulator.reconcile.models import Models
+from emulator.reconcile.supervisor import Supervisor
+from emulator.reconcile.training_job import TrainingJobs
+from emulator.routing import RoutingTable
+from emulator.serving import Server
+from emulator.settings import Settings
+from emulator.storage import Storage
+from emulator.store.database import Database
+from emulator.store.documents import Documents
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN_GRACE = 10.0
+"""Seconds that containers have to end when the emulator does."""
+ENGINE_RETRY = 2.0
+"""Seconds between tries to reach an engine that does not answer."""
+
+
+class Assembly:
+    """All parts, put together; `start` serves and `close` ends everything but the state."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.state = settings.state.resolve()
+        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._port = settings.port or _free_port(settings.host)
+        self.default_scope = Scope(settings.account, settings.region)
+        self.database = Database(self.state / "resources.sqlite")
+        self.store = Documents(self.database)
+        self.storage = Storage(
+            self.state / "storage",
+            default_account=settings.account,
+            default_region=settings.region,
+        )
+        self.launcher = DockerLauncher(
+            instance=_instance(self.state),
+            port=self._port,
+            pool_size=settings.pool_size,
+            reach=settings.reach,
+            scratch=self.state / "scratch",
+        )
+        self.routes = RoutingTable()
+        self.supervisor = Supervisor(self.store)
+        self._assemble_reconcilers()
+        self.invocations = Invocations(
+            self.routes,
+            InvocationLimits(
+                request_bytes=settings.payload_limit, seconds=settings.invocation_timeout
+            ),
+        )
+        self.server = Server(create_app(self._parts()), [(settings.host, self._port)])
+        self._closing = threading.Event()
+        self._engine_up = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Return the URL that clients are pointed at."""
+        return f"http://{self.settings.host}:{self._port}"
+
+    def start(self) -> None:
+        """Serve; raises OSError if the address can't be had."""
+        self.server.start()
+        threading.Thread(target=self._come_up, name="engine", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop containers and serving; keep the state. Doing it twice equals doing it once."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self.server.stop(grace=2.0)
+        self.supervisor.stop(timeout=2.0)
+        if self._engine_up.is_set():
+            try:
+                self.supervisor.interrupt(SHUTDOWN_GRACE)
+            except TemporaryError as error:
+                log.warning("containers may still run: %s", error)
+        self.launcher.close()
+        self.invocations.close()
+        self.storage.close()
+        self.database.close()
+
+    def reset(self) -> None:
+        """Remove all resources, objects and containers of this emulator."""
+        self.supervisor.stop(timeout=0.0)
+        if self._engine_up.is_set():
+            for container in self.launcher.find({}):
+                self.launcher.remove(container.handle)
+        self.supervisor.stop(timeout=10.0)
+        for kind in (ENDPOINT, TRAINING_JOB):
+            for record in self.store.select(kind):
+                self.supervisor.forget(kind, record.scope, record.name)
+        self.store.clear()
+        self.storage.reset()
+        for directory in (self._jobs, self._endpoints):
+            shutil.rmtree(directory, ignore_errors=True)
+        if self._engine_up.is_set():
+            self.supervisor.start()
+        log.info("everything was reset")
+
+    def health(self) -> Document:
+        """Return what `GET /_emulator/health` answers."""
+        return {
+            "status": "ok" if self._engine_up.is_set() else "waiting for the container engine",
+            "url": self.url,
+            "state": str(self.state),
+            "region": self.settings.region,
+            "account": self.settings.account,
+            "versions": {
+                "emulator": __version__,
+                **{name: version(name) for name in ("moto", "botocore", "granian", "docker")},
+            },
+        }
+
+    @property
+    def _jobs(self) -> Path:
+        return self.state / "jobs"
+
+    @property
+    def _endpoints(self) -> Path:
+        return self.state / "endpoints"
+
+    def _assemble_reconcilers(self) -> None:
+        settings, followers = self.settings, Followers(self.launcher)
+        logs, limits = LogSink(self.storage), _limits(settings)
+        jobs = TrainingJobs(
+            store=self.store,
+            launcher=self.launcher,
+            followers=followers,
+            artifacts=Artifacts(self.storage.objects),
+            checkpoints=Checkpoints(self.storage.objects),
+            resolve_image=self._resolve_image,
+            logs=logs,
+            directory=self._jobs,
+            wake=partial(self.supervisor.wake, TRAINING_JOB),
+            limits=limits,
+            stop_grace=settings.stop_grace,
+        )
+        hosting = Hosting(
+            launcher=self.launcher,
+            followers=followers,
+            logs=logs,
+            models=Models(self.storage.objects),
+            resolve_image=self._resolve_image,
+            wake=partial(self.supervisor.wake, ENDPOINT),
+            limits=limits,
+            ping_timeout=settings.ping_timeout,
+        )
+        endpoints = Endpoints(
+            store=self.store,
+            launcher=self.launcher,
+            routes=self.routes,
+            hosting=hosting,
+            directory=self._endpoints,
+            stop_grace=settings.serving_stop_grace,
+        )
+        self.supervisor.register(jobs)
+        self.supervisor.register(endpoints)
+
+    def _parts(self) -> Parts:
+        registry.load()
+        return Parts(
+            handlers=registry.NATIVE,
+            delegated=delegated.DELEGATED,
+            keeps_tags_of=delegated.keeps_tags_of,
+            call=self._call,
+            storage=self.storage.handle,
+            runtime=lambda _, scope, environ, start: self.invocations.handle(scope, environ, start),
+            pages=create_pages(health=self.health, reset=self.reset),
+            account_of=self.storage.account_of,
+            default_scope=self.default_scope,
+        )
+
+    def _call(self, operation: str, scope: Scope, request_id: str) -> Call:
+        return Call(
+            operation=operation,
+            scope=scope,
+            store=self.store,
+            objects=self.storage.objects(scope),
+            wake=self.supervisor.wake,
+            request_id=request_id,
+        )
+
+    def _resolve_image(self, reference: str, purpose: str) -> Resolved:
+        return resolve(reference, purpose, present=self.launcher.image_id)
+
+    def _come_up(self) -> None:
+        """Reach the engine, take over what an earlier run left, and begin to reconcile."""
+        complained = False
+        while not self._closing.is_set():
+            try:
+                self._take_over()
+            except TemporaryError as error:
+                if not complained:
+                    log.warning("%s Jobs and endpoints wait until the engine answers.", error)
+                    complained = True
+                self._closing.wait(ENGINE_RETRY)
+            except Exception:
+                log.exception("the emulator can't take over what an earlier run left")
+                return
+            else:
+                return
+
+    def _take_over(self) -> None:
+        gateway = self.launcher.gateway_address()
+        if gateway is not None and gateway != self.settings.host:
+            self.server.listen(gateway, self._port)
+        kinds = {kind.name: kind for kind in (TRAINING_JOB, ENDPOINT)}
+        remove_strangers(self.store, self.launcher, kinds, self.supervisor.settled)
+        remove_leftovers(self.store, TRAINING_JOB, self._jobs, self.supervisor.settled)
+        remove_leftovers(self.store, ENDPOINT, self._endpoints, self.supervisor.settled)
+        self._engine_up.set()
+        self.supervisor.start()
+        self.launcher.warm()
+
+
+def assemble(settings: Settings) -> Assembly:
+    """Return the emulator that the settings describe; nothing serves yet.
+
+    Raises:
+        PermanentError: a newer release wrote the state.
+    """
+    return Assembly(settings)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        memory_bytes=settings.container_memory or None,
+        threads=settings.container_threads or None,
+    )
+
+
+def _instance(state: Path) -> str:
+    """Return the id that labels this state directory's containers, made up at its first use."""
+    path = state / "instance"
+    if not path.exists():
+        path.write_text(token(8))
+    return path.read_text().strip()
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
