@@ -77,6 +77,7 @@ class StoredKey(moto_s3.FakeKey):  # type: ignore[misc]
     def __init__(self, name: str, value: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(name, value, *args, **kwargs)
         # Both serve only the in-memory body that this class does not have.
+        self._value_buffer.close()
         del self._value_buffer, self.lock
 
     @property
