@@ -10,8 +10,9 @@ from the tables that the emulator itself answers by; a test compares the two.
 
 - **Native**: done for real, with SageMaker's own life cycle, checks and errors.
 - **Delegated**: records behind which nothing runs, kept by [moto](https://github.com/getmoto/moto)
-  in the same process. Requests are checked against the service model first. What moto keeps is
-  held in memory and lost when the emulator stops.
+  in the same process. Requests are checked against the service model first. These records are
+  lost when the emulator stops, and moto keeps less of them than SageMaker does: tags given to
+  `CreateExperiment`, for one, are forgotten.
 - **Refused**: answered at once with `OperationNotEmulated` and HTTP status 501, which no SDK
   retries. A call is never answered with a success that did not happen.
 

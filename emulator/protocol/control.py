@@ -1,15 +1,12 @@
 """One call to SageMaker's control plane, from its request to its reply; knows no resource."""
 
-import io
 import logging
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 from emulator import clock
 from emulator.call import Document
 from emulator.errors import InternalFailure, OperationNotEmulated, ServiceError
-from emulator.protocol import model
+from emulator.protocol import delegation, model
 from emulator.protocol.parse import document_of, operation_of
 from emulator.protocol.parts import Parts
 from emulator.protocol.request import Request
@@ -37,7 +34,7 @@ def answer(parts: Parts, request: Request) -> Reply:
             require_valid(service, shape, document)
         name = _resource_in(operation, document)
         if _is_delegated(parts, operation, document):
-            reply = _delegate(parts, request)
+            reply = delegation.answer(parts, request, operation, name)
         else:
             call = parts.call(operation, request.scope, request.request_id)
             result = parts.handlers[operation](call, document)
@@ -94,24 +91,3 @@ def _is_delegated(parts: Parts, operation: str, document: Document) -> bool:
     if operation in _TAG_OPERATIONS and parts.keeps_tags_of(document["ResourceArn"]):
         return True
     return operation in parts.delegated
-
-
-def _delegate(parts: Parts, request: Request) -> Reply:
-    """Let ``storage`` answer, with the body that was read put back."""
-    status, headers = 500, list[tuple[str, str]]()
-    written: list[bytes] = []
-
-    def start_response(
-        line: str, fields: list[tuple[str, str]], exc_info: Any = None, /
-    ) -> Callable[[bytes], object]:
-        nonlocal status, headers
-        status, headers = int(line[:3]), fields
-        return written.append
-
-    body = request.body
-    environ = request.environ | {
-        "wsgi.input": io.BytesIO(body),
-        "CONTENT_LENGTH": str(len(body)),
-    }
-    content = b"".join(parts.storage("sagemaker", request.scope, environ, start_response))
-    return Reply(status, headers, b"".join(written) + content)

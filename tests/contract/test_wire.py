@@ -61,7 +61,17 @@ def store(service: str, scope: Scope, environ: Any, start_response: Any) -> Iter
     BODIES_READ.append((service, environ["PATH_INFO"], body))
     if environ["PATH_INFO"] == "/broken/key":
         raise ZeroDivisionError("a bug")
-    told = {"ExperimentArn": f"{service}/{scope.account}/{scope.region}", "Tags": []}
+    if service == "sagemaker" and b"broken" in body:
+        start_response("500 INTERNAL SERVER ERROR", [])
+        return [b"<html>"]
+    if service == "sagemaker" and b"taken" in body:
+        start_response("400 BAD REQUEST", [("x-amzn-RequestId", "another")])
+        return [b'{"__type": "ValidationException", "message": "taken"}']
+    told = {
+        "ExperimentArn": f"{service}/{scope.account}/{scope.region}",
+        "Tags": [],
+        "CreatedBy": {},
+    }
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps(told).encode()]
 
@@ -94,7 +104,7 @@ def url() -> Iterator[str]:
     }
     with served(
         handlers,
-        delegated=frozenset({"DescribeExperiment"}),
+        delegated=frozenset({"CreateExperiment", "DescribeExperiment"}),
         keeps_tags_of=lambda arn: ":experiment/" in arn,
         storage=store,
         runtime=invoke,
@@ -266,7 +276,29 @@ def test_a_body_in_chunks_is_read_whole(url: str) -> None:
 def test_a_delegated_operation_reaches_storage_with_its_body(sagemaker: Any) -> None:
     reply = sagemaker.describe_experiment(ExperimentName="ours")
     assert reply["ExperimentArn"] == f"sagemaker/{ACCOUNT}/{REGION}"
+    assert "CreatedBy" not in reply
     assert BODIES_READ[-1] == ("sagemaker", "/", b'{"ExperimentName": "ours"}')
+
+
+def test_a_resource_that_storage_cannot_look_up_is_absent(sagemaker: Any) -> None:
+    with pytest.raises(sagemaker.exceptions.ResourceNotFound) as raised:
+        sagemaker.describe_experiment(ExperimentName="broken")
+    assert raised.value.response["Error"]["Message"] == "broken does not exist."
+
+
+def test_a_failure_of_storage_is_not_worth_a_retry(sagemaker: Any) -> None:
+    with pytest.raises(ClientError) as raised:
+        sagemaker.create_experiment(ExperimentName="broken")
+    assert raised.value.response["Error"]["Code"] == "OperationNotEmulated"
+    assert raised.value.response["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+def test_a_refusal_of_storage_is_passed_on(sagemaker: Any) -> None:
+    with pytest.raises(ClientError) as raised:
+        sagemaker.create_experiment(ExperimentName="taken")
+    assert raised.value.response["Error"]["Code"] == "ValidationException"
+    request_id = raised.value.response["ResponseMetadata"]["RequestId"]
+    assert str(uuid.UUID(request_id)) == request_id
 
 
 def test_tags_are_kept_where_their_resource_is(sagemaker: Any) -> None:
@@ -419,13 +451,24 @@ JSON = st.recursive(
 BODIES = st.binary() | st.dictionaries(MEMBERS, JSON).map(lambda value: json.dumps(value).encode())
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+OPERATIONS = st.sampled_from(
+    ["CreateModel", "CreateExperiment", "ListTags", "CreateApp", "Nothing"]
 )
-@given(body=BODIES)
+TYPED = {
+    "OperationNotEmulated",
+    "SerializationException",
+    "UnknownOperationException",
+    "ValidationException",
+}
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(operation=OPERATIONS, body=BODIES)
 def test_whatever_is_posted_the_answer_is_json_and_no_internal_failure(
-    url: str, body: bytes
+    url: str, operation: str, body: bytes
 ) -> None:
-    status, reply = json_call(url, "CreateModel", body)
-    assert status in (200, 400)
-    assert status == 200 or reply["__type"] in ("SerializationException", "ValidationException")
+    status, reply = json_call(url, operation, body)
+    assert status in (200, 400, 501)
+    assert status == 200 or reply["__type"] in TYPED
