@@ -199,7 +199,7 @@ class Assembly:
             keeps_tags_of=delegated.keeps_tags_of,
             call=self._call,
             storage=self.storage.handle,
-            runtime=lambda _, scope, environ, start: self.invocations.handle(scope, environ, start),
+            runtime=self.invocations.handle,
             pages=create_pages(health=self.health, reset=self.reset),
             account_of=self.storage.account_of,
             default_scope=self.default_scope,

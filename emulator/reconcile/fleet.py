@@ -4,6 +4,7 @@ The endpoint's reconciler decides which fleet serves; a fleet only brings its ow
 heals them, and lets them go.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -334,8 +335,11 @@ class Fleet:
             return "The container was removed."
         cause = " for using too much memory" if observed.out_of_memory else ""
         text = f"The container exited with code {observed.exit_code}{cause}."
-        lines = [line.text for line in self._hosting.launcher.logs(observed.handle, follow=False)]
-        return f"{text} Its last line: {lines[-1]}" if lines else text
+        last = ""
+        with contextlib.suppress(EmulatorError):  # the container may be going away right now
+            for line in self._hosting.launcher.logs(observed.handle, follow=False):
+                last = line.text.strip() or last
+        return f"{text} Its last line: {last}" if last else text
 
     # Letting go and taking over.
 

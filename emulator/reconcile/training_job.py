@@ -168,10 +168,12 @@ class TrainingJobs:
         if failed is not None:
             self._stop_all([host for host in hosts if host.running], self._stop_grace)
         self._finish_logs(record, hosts)
+        changes = self._final_metrics(record, hosts)
         if failed is None:
-            self._move(record, Event.EXITED_ZERO)
+            self._move(record, Event.EXITED_ZERO, **changes)
         else:
-            self._move(record, Event.EXITED_NONZERO, FailureReason=self._why_failed(record, failed))
+            changes["FailureReason"] = self._why_failed(record, failed)
+            self._move(record, Event.EXITED_NONZERO, **changes)
         return 0.0
 
     def _upload(self, record: Record) -> float | None:
