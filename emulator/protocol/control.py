@@ -1,6 +1,7 @@
 """One call to SageMaker's control plane, from its request to its reply; knows no resource."""
 
 import logging
+from dataclasses import dataclass
 from functools import cache
 
 from emulator import clock
@@ -18,44 +19,57 @@ log = logging.getLogger(__name__)
 _TAG_OPERATIONS = frozenset({"AddTags", "DeleteTags", "ListTags"})
 
 
+@dataclass
+class _Line:
+    """What the log says about one call."""
+
+    operation: str
+    resource: str = "-"
+    refusal: str = ""
+
+
 def answer(parts: Parts, request: Request) -> Reply:
     """Answer one call and log it; never raises."""
     started = clock.monotonic()
-    operation, name, refused = request.target, "-", ""
+    line = _Line(request.target)
     try:
-        # Read in any case: an unread body would break the connection for the next request.
-        body = request.body
-        service = model.sagemaker()
-        operation = operation_of(service, request.target)
-        _require_emulated(parts, operation)
-        document = document_of(service, operation, body)
-        shape = service.input_of(operation)
-        if shape is not None:
-            require_valid(service, shape, document)
-        name = _resource_in(operation, document)
-        if _is_delegated(parts, operation, document):
-            reply = delegation.answer(parts, request, operation, name)
-        else:
-            call = parts.call(operation, request.scope, request.request_id)
-            result = parts.handlers[operation](call, document)
-            reply = success(service, operation, result, request.request_id)
+        reply = _carry_out(parts, request, line)
     except ServiceError as error:
-        refused = f" {error.code}"
+        line.refusal = f" {error.code}"
         reply = failure(error, request.request_id)
     except Exception:
-        log.exception("%s failed, request %s", operation, request.request_id)
+        log.exception("%s failed, request %s", line.operation, request.request_id)
         reply = failure(internal_failure(request), request.request_id)
     log.info(
         "%s %s/%s %s %d%s %.1f ms",
-        operation,
+        line.operation,
         request.scope.account,
         request.scope.region,
-        name,
+        line.resource,
         reply.status,
-        refused,
+        line.refusal,
         (clock.monotonic() - started) * 1000,
     )
     return reply
+
+
+def _carry_out(parts: Parts, request: Request, line: _Line) -> Reply:
+    """Return the reply to a call that succeeds; raises ServiceError for one that does not."""
+    # Read in any case: an unread body would break the connection for the next request.
+    body = request.body
+    service = model.sagemaker()
+    operation = line.operation = operation_of(service, request.target)
+    _require_emulated(parts, operation)
+    document = document_of(service, operation, body)
+    shape = service.input_of(operation)
+    if shape is not None:
+        require_valid(service, shape, document)
+    line.resource = _resource_in(operation, document)
+    if _is_delegated(parts, operation, document):
+        return delegation.answer(parts, request, operation, line.resource)
+    call = parts.call(operation, request.scope, request.request_id)
+    result = parts.handlers[operation](call, document)
+    return success(service, operation, result, request.request_id)
 
 
 def internal_failure(request: Request) -> InternalFailure:
