@@ -66,6 +66,8 @@ def observed(found: Mapping[str, Any]) -> Observed:
     running = bool(state["Running"])
     started = timestamp(state["StartedAt"]) / 1e9
     exited = not running and state["Status"] != "created"
+    # The engine notes the start late: something very short may have ended before it.
+    finished = max(started, timestamp(state["FinishedAt"]) / 1e9) if exited else 0.0
     return Observed(
         handle=found["Id"],
         name=found["Name"].removeprefix("/"),
@@ -73,7 +75,7 @@ def observed(found: Mapping[str, Any]) -> Observed:
         exit_code=int(state["ExitCode"]) if exited else None,
         out_of_memory=bool(state["OOMKilled"]),
         started_at=started,
-        finished_at=timestamp(state["FinishedAt"]) / 1e9 if exited else 0.0,
+        finished_at=finished,
         address=_address(found),
         image_id=found["Image"],
         labels=dict(found["Config"]["Labels"] or {}),
