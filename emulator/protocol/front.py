@@ -123,10 +123,7 @@ def create_app(parts: Parts) -> "WSGIApplication":
 
 def send(reply: Reply, start_response: "StartResponse") -> list[bytes]:
     """Start a WSGI response and return its body."""
-    try:
-        line = f"{reply.status} {HTTPStatus(reply.status).phrase}"
-    except ValueError:
-        line = f"{reply.status} Unknown"
+    line = f"{reply.status} {HTTPStatus(reply.status).phrase}"
     failed = sys.exc_info()
     # With exc_info, a response that was begun but not sent may be replaced.
     start_response(line, reply.headers, failed if failed[0] is not None else None)

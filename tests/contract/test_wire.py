@@ -15,15 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from served import ACCOUNT, DEFAULT, REGION, client, echo, served
 
-from emulator.call import Call, Document, Scope
+from emulator.call import Call, Document, Handler, Scope
 from emulator.errors import (
     ModelError,
+    OperationNotEmulated,
     ResourceInUse,
     ResourceLimitExceeded,
     ResourceNotFound,
     ValidationError,
     ValidationException,
 )
+from emulator.protocol import model
 
 AT = 1529870369.986
 BODIES_READ: list[tuple[str, str, bytes]] = []
@@ -87,6 +89,8 @@ def invoke(scope: Scope, environ: Any, start_response: Any, request_id: str) -> 
             raise ModelError(
                 "it broke", OriginalStatusCode=502, OriginalMessage="oh", ErrorCode="E"
             )
+        case [_, _, _, "async-invocations"]:
+            raise OperationNotEmulated("InvokeEndpointAsync is not emulated.")
     raise ValidationError("Endpoint not found.")
 
 
@@ -94,17 +98,20 @@ def issued(key: str) -> str | None:
     return {"AKIAISSUED": "222222222222"}.get(key)
 
 
+NATIVE: dict[str, Handler] = {
+    "DescribeTrainingJob": describe,
+    "StopTrainingJob": fail,
+    "CreateModel": echo,
+    "ListTags": lambda call, request: {"Tags": [{"Key": "native", "Value": "yes"}]},
+}
+DELEGATED = frozenset({"CreateExperiment", "DescribeExperiment"})
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    handlers = {
-        "DescribeTrainingJob": describe,
-        "StopTrainingJob": fail,
-        "CreateModel": echo,
-        "ListTags": lambda call, request: {"Tags": [{"Key": "native", "Value": "yes"}]},
-    }
     with served(
-        handlers,
-        delegated=frozenset({"CreateExperiment", "DescribeExperiment"}),
+        NATIVE,
+        delegated=DELEGATED,
         keeps_tags_of=lambda arn: ":experiment/" in arn,
         storage=store,
         runtime=invoke,
@@ -219,6 +226,16 @@ def test_an_operation_that_is_not_emulated_is_refused_once(sagemaker: Any) -> No
     assert response["Error"]["Message"].startswith("CreateApp is not emulated.")
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert response["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+def test_every_operation_that_is_neither_native_nor_delegated_is_refused(url: str) -> None:
+    emulated = NATIVE.keys() | DELEGATED
+    refused = [name for name in model.sagemaker().operations if name not in emulated]
+    assert len(refused) > 300
+    for name in refused:
+        status, reply = json_call(url, name, b"{}")
+        assert (status, reply["__type"]) == (501, "OperationNotEmulated")
+        assert reply["message"].startswith(f"{name} is not emulated.")
 
 
 @pytest.mark.parametrize("target", ["SageMaker.MakeCoffee", "SageMaker.", "SageMaker"])
@@ -361,6 +378,16 @@ def test_runtime_errors_carry_their_code_and_members(url: str) -> None:
     ]
     with pytest.raises(runtime.exceptions.ValidationError):
         runtime.invoke_endpoint(EndpointName="absent", Body=b"")
+
+
+def test_a_runtime_operation_that_is_not_emulated_is_refused_once(url: str) -> None:
+    runtime = client(url, "sagemaker-runtime")
+    with pytest.raises(ClientError) as raised:
+        runtime.invoke_endpoint_async(EndpointName="digits", InputLocation="s3://bucket/key")
+    response = raised.value.response
+    assert response["Error"]["Code"] == "OperationNotEmulated"
+    assert response["Error"]["Message"] == "InvokeEndpointAsync is not emulated."
+    assert response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
 @pytest.mark.parametrize(
