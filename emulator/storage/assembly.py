@@ -21,6 +21,7 @@ from emulator.storage.objects import ScopedObjects
 if TYPE_CHECKING:
     from emulator.storage.dispatch import Dispatch
     from emulator.storage.front import S3Front
+    from emulator.storage.metrics import Metrics
     from emulator.storage.s3 import S3
     from emulator.storage.streams import Line, LogStreams
 
@@ -36,6 +37,7 @@ class _Parts:
     front: S3Front
     dispatch: Dispatch
     streams: LogStreams
+    metrics: Metrics
     lock: threading.RLock
 
 
@@ -75,13 +77,15 @@ class Storage:
     def _assemble(self) -> _Parts:
         from emulator.storage.dispatch import Dispatch
         from emulator.storage.front import S3Front
+        from emulator.storage.metrics import Metrics
         from emulator.storage.s3 import S3
         from emulator.storage.streams import LogStreams
 
         lock = threading.RLock()
         s3 = S3(self.root / "s3")
         streams = LogStreams(self.root / "logs" / "lines.sqlite", lock)
-        return _Parts(s3, S3Front(s3), Dispatch(lock, streams.after), streams, lock)
+        metrics = Metrics(self.root / "logs" / "metrics.sqlite", lock)
+        return _Parts(s3, S3Front(s3), Dispatch(lock, streams.after), streams, metrics, lock)
 
     def _ready(self) -> _Parts:
         return self._parts.result()
@@ -143,10 +147,7 @@ class Storage:
         dimensions: Mapping[str, str],
     ) -> None:
         """Add one value of a CloudWatch metric; `at` is epoch seconds."""
-        from emulator.storage import streams
-
-        with self._ready().lock:
-            streams.put_metric(scope, namespace, name, value, at, dimensions)
+        self._ready().metrics.put(scope, namespace, name, value, at, dimensions)
 
     def sagemaker_operations(self) -> frozenset[str]:
         """Return the SageMaker operations that `handle("sagemaker", …)` can answer."""
@@ -161,6 +162,7 @@ class Storage:
         with parts.lock:
             parts.s3.reset()
             parts.streams.reset()
+            parts.metrics.reset()
             _forget_backends()
 
     def close(self) -> None:
@@ -170,6 +172,7 @@ class Storage:
             with parts.lock:
                 parts.s3.close()
                 parts.streams.close()
+                parts.metrics.close()
                 _forget_backends()
         finally:
             Storage._open.release()

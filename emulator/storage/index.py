@@ -5,11 +5,12 @@ rows are opaque here; `records` writes and reads them. A row is committed before
 answered and only ever names bodies that are complete.
 """
 
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from emulator.storage.database import connect
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (
@@ -38,12 +39,8 @@ class Index:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(_SCHEMA)
+        self._connection = connect(path, _SCHEMA)
 
     def write(self, statements: Iterable[tuple[str, Row]]) -> None:
         """Execute all statements in one transaction, or none of them."""

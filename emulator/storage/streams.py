@@ -1,23 +1,18 @@
-"""CloudWatch Logs and metrics in this process: what the emulator itself writes there.
+"""CloudWatch Logs in this process: what the emulator itself writes there.
 
 Lines go to moto, which serves them, and to a SQLite file, from which they come back after a
 restart. Streams and lines that clients write through the API live in memory only.
 """
 
-import logging
-import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from moto.cloudwatch.models import cloudwatch_backends
 from moto.logs.models import logs_backends
 
 from emulator.call import Scope
-
-logger = logging.getLogger(__name__)
+from emulator.storage.database import connect
 
 # What a restart brings back of one stream; moto keeps every line in memory.
 RELOADED_LINES = 10_000
@@ -54,11 +49,7 @@ class LogStreams:
 
     def __init__(self, path: Path, lock: threading.RLock) -> None:
         self._lock = lock
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(_SCHEMA)
+        self._connection = connect(path, _SCHEMA)
         self._ids: dict[tuple[str, str, str, str], int] = {}
         self._load()
 
@@ -153,16 +144,3 @@ class LogStreams:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
-
-
-def put_metric(
-    scope: Scope, namespace: str, name: str, value: float, at: float, dimensions: Mapping[str, str]
-) -> None:
-    """Add one value of a CloudWatch metric; `at` is epoch seconds."""
-    datum: dict[str, Any] = {
-        "MetricName": name,
-        "Value": value,
-        "Timestamp": datetime.fromtimestamp(at, UTC),
-        "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()],
-    }
-    cloudwatch_backends[scope.account][scope.region].put_metric_data(namespace, [datum])

@@ -242,9 +242,8 @@ def test_a_wrong_digest_is_refused_and_nothing_is_kept(
 
 def test_a_truncated_upload_leaves_no_object(s3: Any, served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
-        connection.sendall(
-            f"PUT /{BUCKET}/cut HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nonly this".encode()
-        )
+        head = f"PUT /{BUCKET}/cut HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        connection.sendall(head.encode() + b"only this")
         connection.shutdown(socket.SHUT_WR)
         while connection.recv(4096):
             pass

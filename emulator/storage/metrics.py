@@ -1,0 +1,100 @@
+"""CloudWatch metrics in this process: what the emulator itself publishes, kept over restarts."""
+
+import json
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from moto.cloudwatch.models import cloudwatch_backends
+
+from emulator.call import Scope
+from emulator.storage.database import connect
+
+# What a restart brings back; moto keeps every value in memory.
+RELOADED_VALUES = 100_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS metric_values (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, namespace TEXT NOT NULL,
+    name TEXT NOT NULL, value REAL NOT NULL, at REAL NOT NULL, dimensions TEXT NOT NULL
+);
+"""
+
+
+class Metrics:
+    """Values of metrics that survive a restart.
+
+    Args:
+        path: the SQLite file; created if absent.
+        lock: held while moto's backends are touched.
+    """
+
+    def __init__(self, path: Path, lock: threading.RLock) -> None:
+        self._lock = lock
+        self._connection = connect(path, _SCHEMA)
+        self._load()
+
+    def put(
+        self,
+        scope: Scope,
+        namespace: str,
+        name: str,
+        value: float,
+        at: float,
+        dimensions: Mapping[str, str],
+    ) -> None:
+        """Add one value; `at` is epoch seconds."""
+        with self._lock:
+            self._connection.execute(
+                "INSERT INTO metric_values "
+                "(account, region, namespace, name, value, at, dimensions) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    scope.account,
+                    scope.region,
+                    namespace,
+                    name,
+                    value,
+                    at,
+                    json.dumps({**dimensions}),
+                ),
+            )
+            self._show(scope, namespace, name, value, at, dimensions)
+
+    def _show(
+        self,
+        scope: Scope,
+        namespace: str,
+        name: str,
+        value: float,
+        at: float,
+        dimensions: Mapping[str, str],
+    ) -> None:
+        datum: dict[str, Any] = {
+            "MetricName": name,
+            "Value": value,
+            # moto compares it with naive times.
+            "Timestamp": datetime.fromtimestamp(at, UTC).replace(tzinfo=None),
+            "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()],
+        }
+        cloudwatch_backends[scope.account][scope.region].put_metric_data(namespace, [datum])
+
+    def _load(self) -> None:
+        rows = self._connection.execute(
+            "SELECT account, region, namespace, name, value, at, dimensions FROM "
+            "(SELECT * FROM metric_values ORDER BY id DESC LIMIT ?) ORDER BY id",
+            (RELOADED_VALUES,),
+        )
+        for account, region, namespace, name, value, at, dimensions in rows:
+            scope = Scope(account, region)
+            self._show(scope, namespace, name, value, at, json.loads(dimensions))
+
+    def reset(self) -> None:
+        with self._lock:
+            self._connection.execute("DELETE FROM metric_values")
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
