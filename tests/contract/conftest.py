@@ -1,13 +1,13 @@
-"""A real front, a real store and real SDK clients; only the reconciler and S3 are played.
+"""Everything but the reconciler: a real front, store and S3, and real SDK clients.
 
-`server` is one emulator for the whole run, emptied for each test. What the reconciler would do is
-done by the test: `server.happens(kind, name, *events)` applies state-table events to a resource.
+`server` is one emulator for each file of tests, emptied for each test. What the reconciler would do
+is done by the test: `server.happens(kind, name, *events)` applies state-table events to a resource.
 """
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from emulator.protocol.front import create_app
 from emulator.protocol.pages import create_pages
 from emulator.protocol.parts import Parts
 from emulator.serving import Server
+from emulator.storage import Storage
 from emulator.store.database import Database
 from emulator.store.documents import Documents
 
@@ -34,32 +35,15 @@ SCOPE = Scope(ACCOUNT, REGION)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/service-role/SageMaker"
 
 
-@dataclass
-class PlayedObjects:
-    """S3 as the synchronous checks see it: keys by bucket."""
-
-    buckets: dict[str, set[str]] = field(default_factory=dict)
-
-    def put(self, bucket: str, key: str) -> None:
-        self.buckets.setdefault(bucket, set()).add(key)
-
-    def bucket_exists(self, bucket: str) -> bool:
-        return bucket in self.buckets
-
-    def object_exists(self, bucket: str, key: str) -> bool:
-        return key in self.buckets.get(bucket, ())
-
-    def any_under(self, bucket: str, prefix: str) -> bool:
-        return any(key.startswith(prefix) for key in self.buckets.get(bucket, ()))
-
-
 class Running:
     """The emulator under test."""
 
     def __init__(self, directory: Path) -> None:
         self.database = Database(directory / "documents.sqlite")
         self.store = Documents(self.database)
-        self.objects = PlayedObjects()
+        self.storage = Storage(
+            directory / "storage", default_account=ACCOUNT, default_region=REGION
+        )
         self.woken: list[tuple[Kind, Scope, str]] = []
         self.default = SCOPE
         self.url = ""
@@ -69,7 +53,12 @@ class Running:
         def wake(kind: Kind, scope: Scope, name: str) -> None:
             self.woken.append((kind, scope, name))
 
-        return Call(operation, scope, self.store, self.objects, wake, request_id)
+        objects = self.storage.objects(scope)
+        return Call(operation, scope, self.store, objects, wake, request_id)
+
+    def close(self) -> None:
+        self.storage.close()
+        self.database.close()
 
     def happens(
         self, kind: Kind, name: str, *events: str, scope: Scope = SCOPE, **members: Any
@@ -99,7 +88,7 @@ class Running:
             play.join(timeout=10)
         self._plays.clear()
         self.store.clear()
-        self.objects.buckets.clear()
+        self.storage.reset()
         self.woken.clear()
 
 
@@ -114,10 +103,10 @@ def _measured(app: Any) -> Any:
 
 
 def _nobody(*arguments: object) -> Any:
-    raise AssertionError(f"nothing but native operations is under test: {arguments!r}")
+    raise AssertionError(f"no endpoint is called here: {arguments!r}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(tmp_path_factory.mktemp("emulator"))
     parts = Parts(
@@ -125,10 +114,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         delegated=delegated.DELEGATED,
         keeps_tags_of=delegated.keeps_tags_of,
         call=running.call,
-        storage=_nobody,
+        storage=running.storage.handle,
         runtime=_nobody,
         pages=create_pages(health=dict, reset=running.clear),
-        account_of=lambda access_key_id: None,
+        account_of=running.storage.account_of,
         default_scope=SCOPE,
     )
     server = Server(_measured(create_app(parts)), [("127.0.0.1", 0)], threads=8)
@@ -137,7 +126,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running.url = f"http://{host}:{port}"
     yield running
     server.stop()
-    running.database.close()
+    running.close()
 
 
 @pytest.fixture
@@ -146,7 +135,7 @@ def server(running: Running) -> Iterator[Running]:
     running.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def clients(running: Running) -> Iterator[Callable[..., Any]]:
     made: list[Any] = []
 
@@ -180,6 +169,20 @@ def client(server: Running, clients: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def put(client: Callable[..., Any]) -> Callable[[str, str], None]:
+    """Return a function that puts an object into a bucket, which it makes if need be."""
+    s3 = client("s3")
+
+    def put(bucket: str, key: str) -> None:
+        where = {"LocationConstraint": REGION}
+        with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+        s3.put_object(Bucket=bucket, Key=key, Body=b"content")
+
+    return put
+
+
+@pytest.fixture
 def sagemaker(client: Callable[..., Any]) -> Any:
     return client()
 
@@ -209,9 +212,9 @@ def arn() -> Callable[..., str]:
 
 
 @pytest.fixture
-def job_request(server: Running) -> Callable[..., Document]:
+def job_request(put: Callable[[str, str], None]) -> Callable[..., Document]:
     """Return a function that makes a CreateTrainingJob request; its channel has data in S3."""
-    server.objects.put("data", "mnist/train.npz")
+    put("data", "mnist/train.npz")
 
     def make(name: str = "Job-1", **members: Any) -> Document:
         return {
@@ -252,9 +255,9 @@ def variant() -> Callable[..., Document]:
 
 
 @pytest.fixture
-def model(sagemaker: Any, server: Running) -> str:
+def model(sagemaker: Any, put: Callable[[str, str], None]) -> str:
     """The name of a model whose data is in S3."""
-    server.objects.put("out", "model.tar.gz")
+    put("out", "model.tar.gz")
     sagemaker.create_model(
         ModelName="Model-1",
         PrimaryContainer={"Image": "chainer:5", "ModelDataUrl": "s3://out/model.tar.gz"},

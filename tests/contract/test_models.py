@@ -7,9 +7,9 @@ CONTAINER = {"Image": "chainer:5", "ModelDataUrl": "s3://out/model.tar.gz"}
 
 
 @pytest.fixture(autouse=True)
-def data(server):
-    server.objects.put("out", "model.tar.gz")
-    server.objects.put("out", "tree/weights/1.bin")
+def data(put):
+    put("out", "model.tar.gz")
+    put("out", "tree/weights/1.bin")
 
 
 def _prefix(uri, **members):
