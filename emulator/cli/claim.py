@@ -58,7 +58,7 @@ def claimed(state: Path) -> Iterator[Claim]:
         StateUnusable: it can't be made or written.
     """
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(state / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as problem:
         raise StateUnusable(

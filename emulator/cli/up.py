@@ -49,7 +49,11 @@ def up(settings: Settings) -> None:
 def _serve(assembly: "Assembly", held: claim.Claim, asked: threading.Event) -> None:
     """Start the emulator, wait until it is asked to stop, and stop it."""
     try:
-        assembly.start()
+        try:
+            assembly.start()
+        except OSError:
+            ports.check_free(assembly.settings)  # says who took the port since it was checked
+            raise
         held.announce(assembly.url)
         click.echo(f"ready {assembly.url}")
         asked.wait()

@@ -1,0 +1,1 @@
+"""Complete uses of the emulator; nothing in the emulator imports them."""
