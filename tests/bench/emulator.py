@@ -31,7 +31,7 @@ class Emulator:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env={**os.environ, "EMULATOR_LOG_LEVEL": "warning"},
+            env={**os.environ, "EMULATOR_LOG_LEVEL": "warning", "EMULATOR_REGION": REGION},
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline().split()

@@ -201,7 +201,7 @@ def _loaded(
         words = [str(word) for word in (*where, size, connections, seconds)]
         script = str(Path(__file__).with_name("load.py"))
         ended = subprocess.run(
-            [sys.executable, script, *words], check=True, capture_output=True, timeout=120
+            [sys.executable, script, *words], check=True, stdout=subprocess.PIPE, timeout=120
         )
         results[where].append(json.loads(ended.stdout))
         return results[where][-1]["p50"]

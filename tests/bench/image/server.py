@@ -1,6 +1,7 @@
 """A serving container that only echoes: GET is healthy, POST returns its own body."""
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -39,6 +40,8 @@ def serve(connection):
 
 
 def main():
+    # As the first process of its container it would ignore the signal otherwise.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     listener = socket.create_server(("0.0.0.0", 8080), backlog=256)
     while True:
         connection, _ = listener.accept()
