@@ -11,6 +11,7 @@ from emulator import clock
 # CloudWatch's limit of one event's message, in bytes of UTF-8.
 MAX_MESSAGE = 256 * 1024
 BATCH_LINES = 1_000
+WAITING_LINES = 20_000
 LATENCY = 0.2
 
 
@@ -41,11 +42,26 @@ def capture(
     """Hand the lines to `sink` in batches until they end.
 
     A line waits at most about `latency` seconds, however slowly its successors come. Lines over
-    256 KB are split. What `lines` or `sink` raises comes out of here, after the lines read until
-    then went to the sink; reading happens in a thread of its own, which ends with `lines`.
+    256 KB are split. What `lines` raises comes out of here after the lines before it went to the
+    sink; what `sink` raises comes out at once. Reading happens in a thread of its own.
     """
-    arrived: queue.SimpleQueue[LogLine | _End] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(lines, arrived), name="log-reader", daemon=True).start()
+    arrived: queue.Queue[LogLine | _End] = queue.Queue(WAITING_LINES)
+    stopped = threading.Event()
+    reader = threading.Thread(
+        target=_read, args=(lines, arrived, stopped), name="log-reader", daemon=True
+    )
+    reader.start()
+    try:
+        _drain(arrived, sink, latency)
+    finally:
+        stopped.set()
+
+
+def _drain(
+    arrived: "queue.Queue[LogLine | _End]",
+    sink: Callable[[Sequence[LogLine]], None],
+    latency: float,
+) -> None:
     while True:
         item = arrived.get()
         batch: list[LogLine] = []
@@ -72,15 +88,31 @@ class _End:
     error: BaseException | None = None
 
 
-def _read(lines: Iterable[Line], arrived: "queue.SimpleQueue[LogLine | _End]") -> None:
+def _read(
+    lines: Iterable[Line], arrived: "queue.Queue[LogLine | _End]", stopped: threading.Event
+) -> None:
+    end = _End()
     try:
         for line in lines:
             for text in split(line.text):
-                arrived.put(LogLine(line.at, text))
+                if not _offer(arrived, LogLine(line.at, text), stopped):
+                    return
     except BaseException as error:
-        arrived.put(_End(error))
-    else:
-        arrived.put(_End())
+        end = _End(error)
+    _offer(arrived, end, stopped)
+
+
+def _offer(
+    arrived: "queue.Queue[LogLine | _End]", item: "LogLine | _End", stopped: threading.Event
+) -> bool:
+    """Wait for room, so that a slow sink slows the reader down instead of filling memory."""
+    while not stopped.is_set():
+        try:
+            arrived.put(item, timeout=0.5)
+        except queue.Full:
+            continue
+        return True
+    return False
 
 
 def split(text: str, limit: int = MAX_MESSAGE) -> Iterator[str]:

@@ -10,9 +10,11 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from emulator.errors import PermanentError, TemporaryError
+
+T = TypeVar("T")
 
 FAILED = "ClientError: Data download failed:"
 
@@ -183,9 +185,16 @@ def _under_prefix(objects: Objects, uri: str) -> Iterator[tuple[str, ObjectLike]
 def _of_manifest(objects: Objects, uri: str) -> Iterator[tuple[str, ObjectLike]]:
     bucket, prefix, names = read_manifest(objects, uri)
     for name in names:
-        info = objects.stat(bucket, prefix + name)
+        info = _found(objects.stat, bucket, prefix + name)
         _check(name.removeprefix("/"), info.key)
         yield name.removeprefix("/"), info
+
+
+def _found(ask: Callable[[str, str], T], bucket: str, key: str) -> T:
+    try:
+        return ask(bucket, key)
+    except PermanentError as error:
+        raise PermanentError(f"{FAILED}{error}") from error
 
 
 def read_manifest(objects: Objects, uri: str) -> tuple[str, str, list[str]]:
@@ -194,8 +203,9 @@ def read_manifest(objects: Objects, uri: str) -> tuple[str, str, list[str]]:
     Raises:
         PermanentError: the object is missing or is no manifest.
     """
+    manifest = _found(objects.read_bytes, *split_uri(uri))
     try:
-        first, *names = json.loads(objects.read_bytes(*split_uri(uri)))
+        first, *names = json.loads(manifest)
         bucket, prefix = split_uri(first["prefix"])
     except (ValueError, TypeError, KeyError):
         raise PermanentError(f"{FAILED}'{uri}' is not a valid manifest file") from None

@@ -81,11 +81,17 @@ class Storage:
         from emulator.storage.s3 import S3
         from emulator.storage.streams import LogStreams
 
-        lock = threading.RLock()
         s3 = S3(self.root / "s3")
+        # One lock for all of moto: its services write into each other, Logs exports into S3.
+        lock = s3.lock
         streams = LogStreams(self.root / "logs" / "lines.sqlite", lock)
         metrics = Metrics(self.root / "logs" / "metrics.sqlite", lock)
-        return _Parts(s3, S3Front(s3), Dispatch(lock, streams.after), streams, metrics, lock)
+
+        def after(service: str, scope: Scope, operation: str) -> None:
+            streams.after(service, scope, operation)
+            s3.flush()
+
+        return _Parts(s3, S3Front(s3), Dispatch(lock, after), streams, metrics, lock)
 
     def _ready(self) -> _Parts:
         return self._parts.result()

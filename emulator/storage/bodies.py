@@ -138,14 +138,21 @@ class Bodies:
         return self.join([body])
 
     def join(self, parts: Iterable[Body]) -> Body:
-        """Return a fresh body with the bytes of all parts, one after another."""
+        """Return a fresh body with the bytes of all parts, one after another.
+
+        Raises OSError, leaving no file, if a part's file is gone or the disk is full.
+        """
         path = self.path(self.new_name())
         size = 0
-        with path.open("wb") as target:
-            for part in parts:
-                with part.path.open("rb") as source:
-                    copy_range(source.fileno(), target.fileno(), part.start, len(part))
-                size += len(part)
+        try:
+            with path.open("wb") as target:
+                for part in parts:
+                    with part.path.open("rb") as source:
+                        copy_range(source.fileno(), target.fileno(), part.start, len(part))
+                    size += len(part)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
         return Body(path, 0, size, fresh=True)
 
     def adopt(self, file: Path) -> Body:

@@ -54,7 +54,11 @@ class ScopedObjects:
             return self._find(bucket, key) is not None
 
     def any_under(self, bucket: str, prefix: str) -> bool:
-        return next(iter(self.list(bucket, prefix)), None) is not None
+        s3 = self._s3()
+        with s3.lock:
+            owner = s3.bucket(bucket)
+            found = owner.keys if owner else {}
+            return any(name.startswith(prefix) and _is_object(found[name]) for name in found)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yield the objects whose key starts with `prefix`, in key order.

@@ -17,9 +17,6 @@ _CLASSES = frozenset(
         ("datetime", "datetime"),
         ("datetime", "timezone"),
         ("datetime", "timedelta"),
-        ("copyreg", "_reconstructor"),
-        ("builtins", "object"),
-        ("builtins", "set"),
     }
 )
 

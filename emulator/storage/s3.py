@@ -18,7 +18,7 @@ from moto.utilities.utils import get_partition
 from emulator.call import Scope
 from emulator.storage import index as rows
 from emulator.storage import records, stored
-from emulator.storage.bodies import Bodies
+from emulator.storage.bodies import Bodies, Body
 from emulator.storage.index import Index, Row
 from emulator.storage.requests import MotoRequest
 
@@ -89,14 +89,42 @@ class S3:
         """Let moto answer, and make the outcome durable before it is returned."""
         response: Any = _Response()
         handler = response.key_response if request.key else response.bucket_response
-        with self.changing():
-            status, headers, body = handler(request, request.raw_url, request.headers)
-            if request.method not in ("GET", "HEAD", "OPTIONS"):
-                self._touch(request.bucket, request.key)
-            if hasattr(body, "blocks"):
-                # Opened under the lock: the object may be gone a moment later.
-                body = body.blocks()
+        joined = self._join_ahead(request)
+        try:
+            with self.changing():
+                status, headers, body = handler(request, request.raw_url, request.headers)
+                if request.method not in ("GET", "HEAD", "OPTIONS"):
+                    self._touch(request.bucket, request.key)
+                if isinstance(body, Body):
+                    # Opened under the lock: the object may be gone a moment later.
+                    body = body.blocks()
+        finally:
+            if joined is not None and joined.fresh:
+                joined.path.unlink(missing_ok=True)
         return int(status), headers, body
+
+    def _join_ahead(self, request: MotoRequest) -> Body | None:
+        """Join all parts of an upload that is about to complete, before the lock is taken.
+
+        A guess that saves others the wait: moto still checks the request, and joins by itself if
+        it names other parts.
+        """
+        upload_id = request.args.get("uploadId")
+        if request.method != "POST" or not upload_id:
+            return None
+        with self.lock:
+            bucket = self.bucket(request.bucket)
+            upload = bucket.multiparts.get(upload_id) if bucket else None
+            if upload is None:
+                return None
+            parts = [upload.parts[number] for number in upload.partlist]
+        try:
+            joined = self.bodies.join(part.body for part in parts)
+        except FileNotFoundError:
+            # Replaced or aborted meanwhile.
+            return None
+        upload.joined = [part.file for part in parts], joined
+        return joined
 
     def _touch(self, bucket: str, key: str) -> None:
         """Note what a request may have changed in place: tags, ACL, settings, locks."""

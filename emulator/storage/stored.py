@@ -155,9 +155,14 @@ class _Parts:
 
 
 class StoredUpload(moto_s3.FakeMultipart):  # type: ignore[misc]
-    """A multipart upload in progress; each part is a file."""
+    """A multipart upload in progress; each part is a file.
+
+    Attributes:
+        joined: the files of the parts that a completion has joined ahead, and their whole.
+    """
 
     bucket = ""
+    joined: tuple[list[str], Body | None] = ([], None)
 
     def set_part(self, part_id: int, value: Any) -> StoredKey:
         key: StoredKey = super().set_part(part_id, value)
@@ -171,9 +176,8 @@ class StoredUpload(moto_s3.FakeMultipart):  # type: ignore[misc]
         parts = list(self._checked(body))
         digests = b"".join(bytes.fromhex(part.etag.strip('"')) for part in parts)
         md5 = hashlib.md5(digests, usedforsecurity=False).hexdigest()
-        if len(parts) == 1:
-            whole = Here.bodies.link(parts[0].body)
-        else:
+        files, whole = self.joined
+        if whole is None or files != [part.file for part in parts]:
             whole = Here.bodies.join(part.body for part in parts)
         return whole, f"{md5}-{len(parts)}", self._checksum(parts, whole)
 
@@ -212,7 +216,7 @@ class StoredUpload(moto_s3.FakeMultipart):  # type: ignore[misc]
         return base64.b64encode(running.digest()).decode()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "parts": {}, "partlist": []}
+        return {**self.__dict__, "parts": {}, "partlist": [], "joined": ([], None)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
