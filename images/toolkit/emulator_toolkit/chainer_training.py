@@ -14,13 +14,13 @@ def uses_mpi(parameters: dict[str, Any], hosts: list[str]) -> bool:
 
 
 def mpi_options(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the toolkit's MPI options for the estimator's hyperparameters, leaving its defaults."""
-    names = {
+    """Return the toolkit's MPI options for the hyperparameters that the job has."""
+    options = {
         "sagemaker_process_slots_per_host": params.MPI_PROCESSES_PER_HOST,
         "sagemaker_num_processes": params.MPI_NUM_PROCESSES,
         "sagemaker_additional_mpi_options": params.MPI_CUSTOM_OPTIONS,
     }
-    return {ours: parameters[theirs] for theirs, ours in names.items() if parameters.get(theirs)}
+    return {option: parameters[name] for name, option in options.items() if parameters.get(name)}
 
 
 def main() -> None:

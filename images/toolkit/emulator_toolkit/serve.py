@@ -11,10 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulator_toolkit import source
-
-MODEL_DIR = Path("/opt/ml/model")
-CODE_DIR = MODEL_DIR / "code"
+MODEL_CODE = Path("/opt/ml/model/code")
+FETCHED_CODE = Path("/opt/ml/code")
 
 
 def server_command(environment: Mapping[str, str]) -> list[str]:
@@ -36,6 +34,31 @@ def server_command(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
+def must_fetch(submitted: str, program: str, code: Path) -> bool:
+    """Tell whether the user's code is still in S3.
+
+    SDK 1.x leaves Chainer's code, and that of MXNet before 1.4, in `s3://…/sourcedir.tar.gz`. Newer
+    models carry their code, and then the same variable may name the model archive: code that is
+    there already wins.
+
+    Args:
+        submitted: SAGEMAKER_SUBMIT_DIRECTORY.
+        program: SAGEMAKER_PROGRAM.
+        code: where the model archive has its code, if it has any.
+    """
+    if not submitted.startswith("s3://"):
+        return False
+    return not (code / program).exists() if program else not code.exists()
+
+
+def fetch(submitted: str, code: Path) -> None:
+    """Download and unpack the user's code as the training toolkit does."""
+    from sagemaker_training import files
+
+    print(f"Fetching {submitted}", flush=True)
+    files.download_and_extract(submitted, str(code))
+
+
 def install_requirements(code: Path) -> None:
     """Install the packages that code/requirements.txt names; exits if one cannot be had."""
     requirements = code / "requirements.txt"
@@ -53,15 +76,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if os.environ.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
         sys.exit("This image does not serve multi-model endpoints (SAGEMAKER_MULTI_MODEL).")
+    code = MODEL_CODE
     submitted = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     program = os.environ.get("SAGEMAKER_PROGRAM", "")
-    if source.must_fetch(submitted, program, CODE_DIR):
-        print(f"Fetching {submitted}", flush=True)
-        source.fetch(submitted, CODE_DIR)
-    install_requirements(CODE_DIR)
+    if must_fetch(submitted, program, code):
+        code = FETCHED_CODE
+        fetch(submitted, code)
+    install_requirements(code)
     command = server_command(os.environ)
     os.environ["PYTHONPATH"] = os.pathsep.join(
-        entry for entry in (str(CODE_DIR), os.environ.get("PYTHONPATH", "")) if entry
+        entry for entry in (str(code), os.environ.get("PYTHONPATH", "")) if entry
     )
     os.execv(command[0], command)
 

@@ -1,0 +1,148 @@
+"""Containers of the images, started by hand as SageMaker would: no emulator takes part."""
+
+import http.client
+import io
+import json
+import secrets
+import tarfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+
+SCRIPTS = Path(__file__).parent / "image_scripts"
+LABELS = {"org.sagemaker-emulator.test": "images"}
+THIS_MACHINE = "this-machine"
+DEADLINE_SECONDS = 120.0
+
+
+def archive_of(script: str) -> bytes:
+    """Return a sourcedir.tar.gz with one script of this directory."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.add(SCRIPTS / script, script)
+    return packed.getvalue()
+
+
+def write_job(
+    root: Path,
+    script: str,
+    hyperparameters: Mapping[str, Any] | None = None,
+    hosts: Sequence[str] = ("algo-1",),
+    current: str = "algo-1",
+) -> Path:
+    """Write /opt/ml of one host of a training job to `root` (contract B7) and return it."""
+    channel = root / "input/data/code"
+    for folder in (root / "input/config", channel, root / "model", root / "output"):
+        folder.mkdir(parents=True)
+    (channel / "sourcedir.tar.gz").write_bytes(archive_of(script))
+    values = {
+        "sagemaker_program": script,
+        "sagemaker_submit_directory": "/opt/ml/input/data/code/sourcedir.tar.gz",
+        "sagemaker_job_name": "job-1",
+        "sagemaker_region": "us-west-2",
+        **(hyperparameters or {}),
+    }
+    documents = {
+        "hyperparameters": {name: json.dumps(value) for name, value in values.items()},
+        "inputdataconfig": {"code": {"TrainingInputMode": "File"}},
+        "resourceconfig": {
+            "current_host": current,
+            "hosts": list(hosts),
+            "network_interface_name": "eth0",
+        },
+    }
+    for name, document in documents.items():
+        (root / "input/config" / f"{name}.json").write_text(json.dumps(document))
+    return root
+
+
+@contextmanager
+def started(
+    client: docker.DockerClient, image: str, command: str, root: Path, **options: Any
+) -> Iterator[Any]:
+    """Run a container with `root` as its /opt/ml; it is removed in the end."""
+    container = client.containers.run(
+        f"sagemaker-emulator/{image}:latest",
+        command,
+        detach=True,
+        name=f"images-test-{secrets.token_hex(4)}",
+        labels=LABELS,
+        extra_hosts={THIS_MACHINE: "host-gateway"},
+        volumes={str(root): {"bind": "/opt/ml", "mode": "rw"}},
+        **{"hostname": "algo-1", **options},
+    )
+    try:
+        yield container
+    finally:
+        container.remove(force=True, v=True)
+
+
+def train(client: docker.DockerClient, image: str, root: Path, **options: Any) -> tuple[int, str]:
+    """Run `train` to its end; returns the exit code and the log."""
+    with started(client, image, "train", root, **options) as container:
+        code = container.wait(timeout=DEADLINE_SECONDS)["StatusCode"]
+        return code, container.logs().decode()
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Return as soon as `happened()`; fails if it does not in time."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+class Server:
+    """A container that serves; one connection, kept alive."""
+
+    def __init__(self, container: Any) -> None:
+        self.container = container
+        container.reload()
+        port = container.ports["8080/tcp"][0]["HostPort"]
+        self.connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
+
+    def wait_until_healthy(self) -> None:
+        """Poll /ping; fails with the container's log when it exits or takes too long."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            # A published port accepts connections before anything listens behind it.
+            with suppress(OSError, http.client.HTTPException):
+                if self.request("GET", "/ping")[0] == 200:
+                    return
+            self.connection.close()
+            self.container.reload()
+            if self.container.status == "exited":
+                break
+        raise AssertionError(f"never healthy:\n{self.container.logs().decode()}")
+
+    def request(
+        self, method: str, path: str, body: bytes = b"", **headers: str
+    ) -> tuple[int, str | None, bytes]:
+        """Return status, content type and body."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.connection.request(method, path, body, named)
+        response = self.connection.getresponse()
+        return response.status, response.headers.get("Content-Type"), response.read()
+
+    def invoke(self, body: bytes, content_type: str, accept: str = "*/*") -> Any:
+        """Return the answer to an invocation: status, content type and body."""
+        return self.request("POST", "/invocations", body, Content_Type=content_type, Accept=accept)
+
+
+@contextmanager
+def serving(
+    client: docker.DockerClient, image: str, root: Path, **environment: str
+) -> Iterator[Server]:
+    """Run `serve` until it is healthy."""
+    ports = {"8080/tcp": ("127.0.0.1", None)}
+    with started(client, image, "serve", root, ports=ports, environment=environment) as container:
+        server = Server(container)
+        try:
+            server.wait_until_healthy()
+            yield server
+        finally:
+            server.connection.close()

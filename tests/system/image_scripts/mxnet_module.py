@@ -1,0 +1,24 @@
+"""Trains a Module and saves it in the layout that the default functions of serving expect."""
+
+import argparse
+import os
+
+import mxnet as mx
+import numpy as np
+from sagemaker_mxnet_container.training_utils import save
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("--epochs", type=int, required=True)
+arguments.add_argument("--learning-rate", type=float, required=True)
+asked = arguments.parse_args()
+
+features = np.random.rand(100, 4).astype("float32")
+labels = (features.sum(axis=1) > 2).astype("float32")
+network = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=2)
+module = mx.mod.Module(mx.sym.SoftmaxOutput(network, name="softmax"), context=mx.cpu())
+module.fit(
+    mx.io.NDArrayIter(features, labels, 10),
+    num_epoch=asked.epochs,
+    optimizer_params={"learning_rate": asked.learning_rate},
+)
+save(os.environ["SM_MODEL_DIR"], module)
