@@ -8,9 +8,11 @@ import logging
 import shutil
 import socket
 import threading
+from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emulator import __version__
 from emulator.call import Call, Document, Scope
@@ -24,6 +26,7 @@ from emulator.launch.docker import DockerLauncher
 from emulator.logs import LogSink
 from emulator.names import token
 from emulator.operations import delegated, registry
+from emulator.protocol import model
 from emulator.protocol.front import create_app
 from emulator.protocol.pages import create_pages
 from emulator.protocol.parts import Parts
@@ -42,6 +45,9 @@ from emulator.settings import Settings
 from emulator.storage import Storage
 from emulator.store.database import Database
 from emulator.store.documents import Documents
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -200,10 +206,21 @@ class Assembly:
             call=self._call,
             storage=self.storage.handle,
             runtime=self.invocations.handle,
-            pages=create_pages(health=self.health, reset=self.reset),
+            pages=self._pages(),
             account_of=self.storage.account_of,
             default_scope=self.default_scope,
         )
+
+    def _pages(self) -> "WSGIApplication":
+        pages = create_pages(health=self.health, reset=self.reset)
+
+        def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+            # The first page imports Flask. It shares packages with moto, and two threads that
+            # import one package at a time can each find it half loaded.
+            self.storage.wait()
+            return pages(environ, start_response)
+
+        return app
 
     def _call(self, operation: str, scope: Scope, request_id: str) -> Call:
         return Call(
@@ -220,6 +237,8 @@ class Assembly:
 
     def _come_up(self) -> None:
         """Reach the engine, take over what an earlier run left, and begin to reconcile."""
+        self.storage.wait()  # it imports what the engine's client imports too; see _pages
+        model.sagemaker()
         complained = False
         while not self._closing.is_set():
             try:
