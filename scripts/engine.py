@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,14 +58,12 @@ def say(text: str) -> None:
 def answers(host: str) -> bool:
     """Tell whether an engine answers `GET /_ping` with OK at a DOCKER_HOST."""
     try:
-        connection = connection_to(host)
-        connection.request("GET", "/_ping")
-        response = connection.getresponse()
-        healthy = response.status == 200 and response.read().strip() == b"OK"
-        connection.close()
+        with closing(connection_to(host)) as connection:
+            connection.request("GET", "/_ping")
+            response = connection.getresponse()
+            return response.status == 200 and response.read().strip() == b"OK"
     except (OSError, http.client.HTTPException, ValueError):
         return False
-    return healthy
 
 
 def connection_to(host: str) -> http.client.HTTPConnection:

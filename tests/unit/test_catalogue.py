@@ -1,0 +1,191 @@
+"""Which local image runs for which reference."""
+
+import json
+import re
+from importlib import resources
+
+import pytest
+
+from emulator.catalogue.recipes import FINAL
+from emulator.catalogue.resolve import Resolved, resolve
+from emulator.catalogue.table import names_in
+from emulator.catalogue.uris import (
+    FrameworkTag,
+    ImageUri,
+    parse_framework_tag,
+    parse_image_uri,
+    suffix_of,
+)
+from emulator.errors import PermanentError
+
+# `ECR_URI_PATTERN` of the SageMaker Python SDK, versions 1 and 2.
+SDK_PATTERN = r"^(\d+)(\.)dkr(\.)ecr(\.)(.+)(\.)(.*)(/)(.*:.*)$"
+BUILT = {
+    f"sagemaker-emulator/{name}:latest": f"sha256:{name}"
+    for name in ("mxnet-training", "mxnet-inference", "chainer")
+}
+CPU = "runs on the CPU"
+PYTHON = "runs on Python 3"
+VERSION = "runs on MXNet 1.9.1"
+
+
+def ecr(name: str, account: str = "763104351884", region: str = "us-west-2") -> str:
+    return f"{account}.dkr.ecr.{region}.amazonaws.com/{name}"
+
+
+@pytest.mark.parametrize(
+    "reference, parts",
+    [
+        (
+            "763104351884.dkr.ecr.us-west-2.amazonaws.com/mxnet-training:1.4.1-cpu-py3",
+            ("763104351884", "us-west-2", "amazonaws.com", "mxnet-training", "1.4.1-cpu-py3"),
+        ),
+        (
+            "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/mxnet-inference:1.6.0-gpu-py3",
+            ("727897471807", "cn-north-1", "amazonaws.com.cn", "mxnet-inference", "1.6.0-gpu-py3"),
+        ),
+        (
+            "1.dkr.ecr.us-iso-east-1.c2s.ic.gov/team/own:v1",
+            ("1", "us-iso-east-1", "c2s.ic.gov", "team/own", "v1"),
+        ),
+    ],
+)
+def test_an_ecr_uri_has_five_parts(reference: str, parts: tuple[str, ...]) -> None:
+    uri = parse_image_uri(reference)
+    assert uri == ImageUri(*parts)
+    assert str(uri) == reference
+    assert re.match(SDK_PATTERN, reference)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "my-image",
+        "my-image:latest",
+        "registry.local:5000/my-image:1",
+        "763104351884.dkr.ecr.us-west-2.amazonaws.com/mxnet-training",
+        "763104351884.dkr.ecr.us-west-2.amazonaws.com/mxnet-training@sha256:0123",
+        "",
+    ],
+)
+def test_anything_else_is_no_ecr_uri(reference: str) -> None:
+    assert parse_image_uri(reference) is None
+
+
+@pytest.mark.parametrize(
+    "tag, parts",
+    [
+        ("1.4.1-cpu-py3", ("1.4.1", "cpu", "py3")),
+        ("1.2-gpu-py2", ("1.2", "gpu", "py2")),
+        ("1.9.0-cpu-py38-ubuntu20.04-sagemaker", ("1.9.0", "cpu", "py38")),
+        ("1.15.2-cpu", ("1.15.2", "cpu", "")),
+        ("1.0-1-cpu-py3", ("1.0-1", "cpu", "py3")),
+    ],
+)
+def test_a_framework_tag_says_version_processor_and_python(
+    tag: str, parts: tuple[str, str, str]
+) -> None:
+    assert parse_framework_tag(tag) == FrameworkTag(*parts)
+
+
+@pytest.mark.parametrize("tag", ["latest", "1", "1.4.1-tpu-py3", "py3"])
+def test_any_other_tag_says_nothing(tag: str) -> None:
+    assert parse_framework_tag(tag) is None
+
+
+@pytest.mark.parametrize(
+    "name, purpose, image, warnings",
+    [
+        ("mxnet-training:1.9.1-cpu-py3", "train", "mxnet-training", []),
+        ("mxnet-training:1.4.1-cpu-py3", "train", "mxnet-training", [VERSION]),
+        ("mxnet-training:1.6.0-gpu-py2", "train", "mxnet-training", [VERSION, CPU, PYTHON]),
+        ("mxnet-training:latest", "train", "mxnet-training", []),
+        ("mxnet-inference:1.9.1-cpu-py38", "serve", "mxnet-inference", []),
+        ("mxnet-inference-eia:1.4.1-cpu-py3", "serve", "mxnet-inference", [VERSION]),
+        ("sagemaker-mxnet:1.2-cpu-py2", "train", "mxnet-training", [VERSION, PYTHON]),
+        ("sagemaker-mxnet:1.2-cpu-py2", "serve", "mxnet-inference", [VERSION, PYTHON]),
+        ("sagemaker-mxnet-eia:1.3.0-cpu-py3", "serve", "mxnet-inference", [VERSION]),
+        ("sagemaker-mxnet-serving:1.4.0-cpu-py3", "serve", "mxnet-inference", [VERSION]),
+        ("sagemaker-mxnet-serving-eia:1.4.0-cpu-py3", "serve", "mxnet-inference", [VERSION]),
+        ("sagemaker-chainer:7.8.1-cpu-py3", "train", "chainer", []),
+        ("sagemaker-chainer:5.0.0-gpu-py3", "serve", "chainer", ["runs on Chainer 7.8.1", CPU]),
+    ],
+)
+def test_an_amazon_repository_has_a_local_image(
+    name: str, purpose: str, image: str, warnings: list[str]
+) -> None:
+    resolved = resolve(ecr(name), purpose, present=BUILT.get)
+    assert resolved.reference == ecr(name)
+    assert resolved.image == f"sagemaker-emulator/{image}:latest"
+    assert resolved.image_id == f"sha256:{image}"
+    assert len(resolved.warnings) == len(warnings)
+    for warning, expected in zip(resolved.warnings, warnings, strict=True):
+        assert expected in warning
+
+
+def test_account_and_region_do_not_matter() -> None:
+    images = {
+        resolve(
+            ecr("mxnet-training:1.9.1-cpu-py3", account, region), "train", present=BUILT.get
+        ).image
+        for account, region in [("763104351884", "us-east-1"), ("871362719292", "ap-east-1")]
+    }
+    assert images == {"sagemaker-emulator/mxnet-training:latest"}
+
+
+@pytest.mark.parametrize("reference", ["mine:latest", ecr("mxnet-training:1.4.1-cpu-py3")])
+def test_an_image_of_exactly_this_name_always_wins(reference: str) -> None:
+    present = {**BUILT, reference: "sha256:mine"}
+    assert resolve(reference, "train", present=present.get) == Resolved(
+        reference, reference, "sha256:mine", ()
+    )
+
+
+def test_a_local_image_of_the_asked_version_is_preferred() -> None:
+    present = {**BUILT, "sagemaker-emulator/mxnet-training:1.4.1": "sha256:old"}
+    resolved = resolve(ecr("mxnet-training:1.4.1-cpu-py3"), "train", present=present.get)
+    assert (resolved.image_id, resolved.warnings) == ("sha256:old", ())
+
+
+@pytest.mark.parametrize(
+    "reference, said",
+    [
+        ("mine:latest", "docker image inspect mine:latest"),
+        (ecr("tensorflow-training:2.1-cpu-py3"), "stands in for the repository 'tensorflow-train"),
+        (ecr("mxnet-training:1.4.1-cpu-py3"), "sagemaker-emulator images build mxnet-training"),
+    ],
+)
+def test_a_missing_image_is_refused_with_the_way_to_provide_it(reference: str, said: str) -> None:
+    with pytest.raises(PermanentError) as refused:
+        resolve(reference, "train", present=lambda name: None)
+    assert f"'{reference}'" in str(refused.value)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "region, suffix, account",
+    [
+        ("us-west-2", "amazonaws.com", "763104351884"),
+        ("cn-north-1", "amazonaws.com.cn", "727897471807"),
+        ("ap-east-1", "amazonaws.com", "871362719292"),
+    ],
+)
+def test_the_names_of_a_region_carry_its_accounts_and_domain(
+    region: str, suffix: str, account: str
+) -> None:
+    names = {str(uri): image for uri, image in names_in(region)}
+    name = f"{account}.dkr.ecr.{region}.{suffix}/mxnet-training:1.4.1-cpu-py3"
+    assert names[name] == "mxnet-training"
+    assert suffix_of(region) == suffix
+
+
+def test_every_name_resolves_to_the_image_it_is_given_to() -> None:
+    for uri, image in names_in("eu-west-1"):
+        purpose = "serve" if "inference" in image else "train"
+        resolved = resolve(str(uri), purpose, present=BUILT.get)
+        assert resolved.image == f"sagemaker-emulator/{image}:latest"
+
+
+def test_every_image_of_the_table_can_be_built() -> None:
+    text = resources.files("emulator.catalogue").joinpath("table.json").read_text("utf-8")
+    assert sorted(json.loads(text)["images"]) == sorted(FINAL)

@@ -1,0 +1,125 @@
+"""What images are made of, and when they are out of date."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from emulator.catalogue import debian
+from emulator.catalogue.build import _graph as graph
+from emulator.catalogue.build import _run as run
+from emulator.catalogue.recipes import (
+    FINAL,
+    RECIPES,
+    files_of,
+    fingerprint,
+    recipe,
+    source_directory,
+)
+from emulator.catalogue.table import contents_of
+from emulator.errors import PermanentError
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return shutil.copytree(source_directory(), tmp_path / "images")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_image_has_its_folder(name: str) -> None:
+    files = dict(files_of(name, source_directory()))
+    assert "Dockerfile" in files
+    assert (source_directory() / name / "README.md").is_file()
+    assert ("requirements.lock" in files) == recipe(name).wheels
+    assert ("toolkit/emulator_toolkit/__init__.py" in files) == recipe(name).toolkit
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_image_starts_from_its_parents_and_no_other_image(name: str) -> None:
+    dockerfile = (source_directory() / name / "Dockerfile").read_text("utf-8")
+    parents = set(re.findall(r"^FROM sagemaker-emulator/([a-z-]+):latest", dockerfile, re.M))
+    # The builder is made of packages unless it is built on the base.
+    assert parents == set(recipe(name).parents) or name == "builder"
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_the_version_of_an_image_is_the_one_it_installs(name: str) -> None:
+    contents = contents_of(name)
+    assert recipe(name).version == contents.version
+    [environment] = recipe(name).parents
+    lock = (source_directory() / environment / "requirements.lock").read_text("utf-8")
+    assert f"{contents.framework.lower()}=={contents.version} " in lock
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["requirements.lock", *(f"images/{n}/requirements.lock" for n in RECIPES if RECIPES[n].wheels)],
+)
+def test_a_lock_says_what_and_never_where_from(file: str) -> None:
+    lock = (source_directory().parent / file).read_text("utf-8")
+    assert "--hash=sha256:" in lock
+    assert not re.search(r"https?:|file:|--index|--extra-index|--find-links", lock)
+
+
+@pytest.mark.parametrize(
+    "changed, outdated",
+    [
+        ("base/packages", set(RECIPES) - {"builder"}),
+        (
+            "mxnet-environment/requirements.lock",
+            {"mxnet-environment", "mxnet-training", "mxnet-inference"},
+        ),
+        ("toolkit/bin/serve", set(FINAL)),
+        ("chainer/Dockerfile", {"chainer"}),
+        ("chainer/README.md", set()),
+    ],
+)
+def test_a_change_outdates_what_is_made_of_it(
+    source: Path, changed: str, outdated: set[str]
+) -> None:
+    before = {name: fingerprint(name, source) for name in RECIPES}
+    with (source / changed).open("a") as file:
+        file.write("\n# changed\n")
+    assert {name for name in RECIPES if fingerprint(name, source) != before[name]} == outdated
+
+
+def test_only_what_is_outdated_is_built_and_after_what_it_needs() -> None:
+    present = {"base", "builder", "chainer-environment"}
+    order: list[str] = []
+    built = run(graph(FINAL, lambda name: name not in present), order.append)
+    assert set(built) == set(RECIPES) - present
+    assert "mxnet-environment packages" in order
+    assert order.index("mxnet-environment packages") < order.index("mxnet-environment")
+    assert order.index("mxnet-environment") < order.index("mxnet-training")
+
+
+def test_a_failure_stops_the_rest() -> None:
+    made: list[str] = []
+
+    def make(node: str) -> None:
+        made.append(node)
+        if node == "base":
+            raise PermanentError("no")
+
+    with pytest.raises(PermanentError):
+        run(graph(FINAL, lambda name: True), make)
+    assert not {"mxnet-environment", "chainer-environment"} & set(made)
+
+
+def test_an_unknown_image_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(PermanentError, match=r"No image 'tensorflow'.*mxnet-training"):
+        recipe("tensorflow")
+
+
+def test_a_package_list_has_comments(tmp_path: Path) -> None:
+    (tmp_path / "packages").write_text("# why\none\n\ntwo  # because\n")
+    assert debian.read_packages(tmp_path / "packages") == ["one", "two"]
+
+
+def test_without_mmdebstrap_the_message_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PermanentError, match=r"apt-get install mmdebstrap.*--pull"):
+        debian.provide_mmdebstrap()

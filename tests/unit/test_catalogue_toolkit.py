@@ -1,0 +1,144 @@
+"""The parts of the images' toolkit that run without a framework."""
+
+import importlib
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from emulator.catalogue.recipes import source_directory
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.syspath_prepend(str(source_directory() / "toolkit"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def module(name: str) -> ModuleType:
+        return importlib.import_module(f"emulator_toolkit.{name}")
+
+    yield module
+    for name in [name for name in sys.modules if name.startswith("emulator_toolkit")]:
+        del sys.modules[name]
+
+
+class Handler:
+    """Answers as told; keeps what it was asked."""
+
+    def __init__(self, response: Any, status: int = 200, content_type: str | None = None) -> None:
+        self.response, self.status, self.content_type = response, status, content_type
+        self.asked: list[tuple[bytes, dict[str, str]]] = []
+
+    def handle(self, data: list[dict[str, bytes]], context: Any) -> list[Any]:
+        properties = context.request_processor[0].get_request_properties()
+        self.asked.append((data[0]["body"], properties))
+        context.set_response_status(self.status, "phrase")
+        if self.content_type:
+            context.set_response_content_type(0, self.content_type)
+        return [self.response]
+
+
+def call(application: Any, method: str, path: str, body: bytes = b"", **environ: str) -> Any:
+    started: list[Any] = []
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, **environ}
+    answer = application(
+        {**environ, "wsgi.input": io.BytesIO(body)}, lambda *reply: started.append(reply)
+    )
+    [(status, headers)] = started
+    return status, dict(headers), b"".join(answer)
+
+
+@pytest.mark.parametrize(
+    "response, content_type, body",
+    [
+        ("[1]", "application/json", b"[1]"),
+        (b"\x00\xff", "application/x-npy", b"\x00\xff"),
+        (bytearray(b"ab"), "text/csv", b"ab"),
+        ([1, 2], "application/json", b"[1, 2]"),
+    ],
+)
+def test_an_invocation_answers_what_the_handler_said(
+    load: Any, response: Any, content_type: str, body: bytes
+) -> None:
+    handler = Handler(response, content_type=content_type)
+    application = load("application").Application(handler)
+    status, headers, answered = call(
+        application,
+        "POST",
+        "/invocations",
+        b"payload",
+        CONTENT_TYPE="text/csv",
+        HTTP_ACCEPT="*/*",
+        HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES="trace=1",
+    )
+    assert (status, answered) == ("200 OK", body)
+    assert headers == {"Content-Type": content_type, "Content-Length": str(len(body))}
+    assert handler.asked == [
+        (
+            b"payload",
+            {
+                "Accept": "*/*",
+                "X-Amzn-Sagemaker-Custom-Attributes": "trace=1",
+                "Content-Type": "text/csv",
+            },
+        )
+    ]
+
+
+def test_a_failed_prediction_keeps_its_status_and_is_logged(
+    load: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    application = load("application").Application(Handler("bad\nTraceback", status=500))
+    status, headers, body = call(application, "POST", "/invocations")
+    assert (status, body) == ("500 Internal Server Error", b"bad\nTraceback")
+    assert headers["Content-Type"].startswith("text/plain")
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "method, path, status",
+    [
+        ("GET", "/ping", "200 OK"),
+        ("GET", "/invocations", "404 Not Found"),
+        ("GET", "/execution-parameters", "404 Not Found"),
+        ("POST", "/models", "404 Not Found"),
+    ],
+)
+def test_nothing_but_ping_and_invocations_is_answered(
+    load: Any, method: str, path: str, status: str
+) -> None:
+    assert call(load("application").Application(Handler("")), method, path)[0] == status
+
+
+@pytest.mark.parametrize(
+    "submitted, program, present, expected",
+    [
+        ("s3://bucket/sourcedir.tar.gz", "serve.py", None, True),
+        ("s3://bucket/sourcedir.tar.gz", "serve.py", "other.py", True),
+        ("s3://bucket/model.tar.gz", "serve.py", "serve.py", False),
+        ("s3://bucket/model.tar.gz", "", "inference.py", False),
+        ("s3://bucket/sourcedir.tar.gz", "", None, True),
+        ("/opt/ml/model/code", "serve.py", None, False),
+        ("", "", None, False),
+    ],
+)
+def test_code_is_fetched_only_from_s3_and_only_when_the_model_has_none(
+    load: Any, tmp_path: Path, submitted: str, program: str, present: str | None, expected: bool
+) -> None:
+    code = tmp_path / "code"
+    if present:
+        code.mkdir()
+        (code / present).touch()
+    assert load("serve").must_fetch(submitted, program, code) is expected
+
+
+def test_the_server_listens_where_the_platform_says(load: Any) -> None:
+    command = load("serve").server_command(
+        {"SAGEMAKER_BIND_TO_PORT": "9000", "SAGEMAKER_MODEL_SERVER_WORKERS": "3"}
+    )
+    assert command[command.index("--bind") + 1] == "0.0.0.0:9000"
+    assert command[command.index("--workers") + 1] == "3"
