@@ -188,3 +188,15 @@ def test_a_token_of_another_listing_is_refused(full, assert_refused, token):
         "ValidationException",
         "The pagination token is invalid.",
     )
+
+
+@pytest.mark.parametrize(
+    "asked", [{"SortBy": "Name", "SortOrder": "Descending"}, {"SortOrder": "Ascending"}]
+)
+def test_a_token_of_another_order_is_refused(full, assert_refused, asked):
+    token = full.page(SortBy="Name", SortOrder="Ascending")["NextToken"]
+    assert_refused(
+        lambda: full.page(**asked, NextToken=token),
+        "ValidationException",
+        "The pagination token is invalid.",
+    )

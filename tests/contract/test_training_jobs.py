@@ -34,10 +34,15 @@ def test_a_created_job_is_in_progress_and_waits_for_the_reconciler(
 
 
 def test_describe_fills_in_the_defaults(sagemaker, job_request):
-    request = job_request()
+    request = job_request(
+        CheckpointConfig={"S3Uri": "s3://out/checkpoints"},
+        ResourceConfig={"InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 10},
+    )
     del request["StoppingCondition"]
     sagemaker.create_training_job(**request)
     job = sagemaker.describe_training_job(TrainingJobName="Job-1")
+    assert job["ResourceConfig"]["InstanceCount"] == 1
+    assert job["CheckpointConfig"]["LocalPath"] == "/opt/ml/checkpoints/"
     (channel,) = job["InputDataConfig"]
     source = channel["DataSource"]["S3DataSource"]
     assert source["S3DataDistributionType"] == "FullyReplicated"
@@ -364,6 +369,13 @@ def test_a_job_that_cannot_run_here_is_refused(
 ):
     request = {name: value for name, value in job_request(**members).items() if value is not None}
     assert_refused(lambda: sagemaker.create_training_job(**request), "ValidationException", text)
+
+
+def test_a_job_may_run_for_28_days(sagemaker, job_request):
+    limits = {"MaxRuntimeInSeconds": 28 * 24 * 3600}
+    sagemaker.create_training_job(**job_request(StoppingCondition=limits))
+    job = sagemaker.describe_training_job(TrainingJobName="Job-1")
+    assert job["StoppingCondition"] == limits
 
 
 def test_a_spot_job_with_enough_time_to_wait_is_accepted(sagemaker, job_request):
