@@ -6,7 +6,9 @@ What an endpoint should become is in its document, under "Emulator":
     plan        the fleet's EndpointConfig and Model documents, copied at the request, so that
                 deleting them later changes nothing
     desired     what each variant should have: {"variant", "weight", "instances"}
-    target      the same three for an update under way, and the "config_name" that the endpoint
+    latest      the highest number that any fleet was ever given, so that none is given twice: a
+                fleet that failed may have left files and containers under its number
+    target      the first three for an update under way, and the "config_name" that the endpoint
                 takes when the update succeeds; the reconciler removes it
 """
 
@@ -54,7 +56,7 @@ def create(call: Call, request: Document) -> Document:
         "EndpointArn": arns.of(call.scope, ENDPOINT.arn_segment, name),
         "EndpointConfigName": request["EndpointConfigName"],
         **_deployment(request, {}),
-        "Emulator": {"generation": 1, "plan": plan, "desired": _desired(plan)},
+        "Emulator": {"generation": 1, "plan": plan, "desired": _desired(plan), "latest": 1},
     }
     record = call.store.create(ENDPOINT, call.scope, name, *life.born(document, now()))
     call.store.tag(record.arn, labels)
@@ -83,7 +85,7 @@ def update(call: Call, request: Document) -> Document:
         _check_updatable(record)
         serving = record.document["Emulator"]
         target = {
-            "generation": serving["generation"] + 1,
+            "generation": serving["latest"] + 1,
             "plan": plan,
             "desired": _retained(request, serving["desired"], _desired(plan)),
             "config_name": request["EndpointConfigName"],
@@ -153,7 +155,8 @@ def _check_updatable(record: Record) -> None:
 def _updating(record: Record, document: Document, target: Document) -> tuple[str, Document]:
     """Move to Updating towards `target`; the reason of an earlier failed update is history."""
     current = {key: value for key, value in document.items() if key != "FailureReason"}
-    current["Emulator"] = {**document["Emulator"], "target": target}
+    latest = max(document["Emulator"]["latest"], target["generation"])
+    current["Emulator"] = {**document["Emulator"], "latest": latest, "target": target}
     return life.advance(current, record.phase, Event.UPDATE_REQUESTED, now())
 
 

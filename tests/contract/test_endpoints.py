@@ -223,6 +223,26 @@ def test_the_reason_of_an_earlier_failed_update_is_gone_with_the_next(
     assert "FailureReason" not in sagemaker.describe_endpoint(EndpointName=serving)
 
 
+def test_no_fleet_gets_the_number_of_one_that_failed(server, sagemaker, serving, second):
+    def update():
+        sagemaker.update_endpoint(EndpointName=serving, EndpointConfigName=second)
+        return _plan(server, serving)
+
+    def fail(own):
+        del own["target"]
+        server.happens(ENDPOINT, serving, FAILED, Emulator=own)
+
+    fail(update())
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=serving,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredWeight": 2}],
+    )
+    own = _plan(server, serving)
+    assert own["target"]["generation"] == own["generation"] == 1
+    fail(own)
+    assert update()["target"]["generation"] == 3
+
+
 @pytest.mark.parametrize(
     "members, first_variant",
     [
