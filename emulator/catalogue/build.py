@@ -12,8 +12,9 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -36,6 +37,7 @@ from emulator.catalogue.recipes import (
     source_directory,
 )
 from emulator.errors import PermanentError
+from emulator.sockets import engine_sockets
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +81,15 @@ def build(
         PermanentError: the engine does not answer, or a step failed; says which and why.
     """
     source = source_directory()
-    client = _connect()
-    work = _Work(client, source, on_progress, pull)
     wanted = tuple(names) or FINAL
-    graph = _graph(wanted, lambda name: fresh or not _is_current(client, name, source))
-    for name in wanted:
-        if name not in graph:
-            on_progress(f"{name}: up to date")
-    done = _run(graph, work.make)
-    if done:
-        client.images.prune(filters={"dangling": True, "label": f"{STAGE_LABEL}=environment"})
+    with _engine() as client:
+        graph = _graph(wanted, lambda name: fresh or not _state(client, name, source).current)
+        for name in wanted:
+            if name not in graph:
+                on_progress(f"{name}: up to date")
+        done = _run(graph, _Work(client, source, on_progress, pull).make)
+        if done:
+            client.images.prune(filters={"dangling": True, "label": f"{STAGE_LABEL}=environment"})
     return done
 
 
@@ -101,13 +102,13 @@ def tag(region: str) -> list[tuple[str, str]]:
     Raises:
         PermanentError: none of the images is built, or the engine does not answer.
     """
-    client = _connect()
     tagged = []
-    for uri, image in table.names_in(region):
-        if _inspect(client, image) is not None:
-            local = table.local_name(image)
-            client.api.tag(local, str(uri).rpartition(":")[0], uri.tag, force=True)
-            tagged.append((str(uri), local))
+    with _engine() as client:
+        for uri, image in table.names_in(region):
+            if _inspect(client, image) is not None:
+                local = table.local_name(image)
+                client.api.tag(local, str(uri).rpartition(":")[0], uri.tag, force=True)
+                tagged.append((str(uri), local))
     if not tagged:
         raise PermanentError("No image is built. Build them with: sagemaker-emulator images build")
     return tagged
@@ -115,9 +116,9 @@ def tag(region: str) -> list[tuple[str, str]]:
 
 def listing() -> list[ImageState]:
     """Return the state of every image that containers are started from."""
-    client = _connect()
     source = source_directory()
-    return [_state(client, name, source) for name in FINAL]
+    with _engine() as client:
+        return [_state(client, name, source) for name in FINAL]
 
 
 def _state(client: Any, name: str, source: Path) -> ImageState:
@@ -129,16 +130,34 @@ def _state(client: Any, name: str, source: Path) -> ImageState:
     return ImageState(name, reference, found.id, int(found.attrs["Size"]), current)
 
 
-def _connect() -> Any:
+@contextmanager
+def _engine() -> Iterator[Any]:
+    """Give a client of the engine that DOCKER_HOST names, else of the first one that answers."""
+    client = _connect()
     try:
-        client = docker.from_env(timeout=_API_TIMEOUT_SECONDS)
-        client.ping()
-    except (DockerException, OSError) as problem:
-        where = os.environ.get("DOCKER_HOST", "the default socket")
-        raise PermanentError(
-            f"No container engine answers at {where} ({problem}). Start one with: make engine"
-        ) from problem
-    return client
+        yield client
+    finally:
+        client.close()
+
+
+def _connect() -> Any:
+    explicit = os.environ.get("DOCKER_HOST")
+    hosts = [explicit] if explicit else [f"unix://{path}" for path in engine_sockets(os.environ)]
+    reason: object = "no socket"
+    for host in hosts:
+        path = host.removeprefix("unix://")
+        if path != host and not Path(path).is_socket():
+            continue
+        try:
+            return docker.from_env(
+                timeout=_API_TIMEOUT_SECONDS, environment={**os.environ, "DOCKER_HOST": host}
+            )
+        except (DockerException, OSError) as problem:
+            reason = problem
+    where = f" at DOCKER_HOST={explicit}" if explicit else ""
+    raise PermanentError(
+        f"No container engine answers{where} ({reason}). Start one with: make engine"
+    )
 
 
 def _inspect(client: Any, name: str) -> Any | None:
@@ -146,10 +165,6 @@ def _inspect(client: Any, name: str) -> Any | None:
         return client.images.get(table.local_name(name))
     except ImageNotFound:
         return None
-
-
-def _is_current(client: Any, name: str, source: Path) -> bool:
-    return _state(client, name, source).current
 
 
 def _graph(names: Iterable[str], outdated: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
@@ -261,14 +276,17 @@ class _Work:
     def _follow(self, name: str, lines: Iterable[dict[str, Any]]) -> None:
         """Consume the engine's output; raises PermanentError with its end if the build failed."""
         tail: list[str] = []
+        error = ""
+        # To the end, also after an error: only then is the connection given back.
         for line in lines:
             text = str(line.get("stream", "")).strip()
             if text:
                 tail = [*tail[-19:], text]
                 log.debug("%s: %s", name, text)
-            if "error" in line:
-                ending = "\n".join([*tail, str(line["error"]).strip()])
-                raise PermanentError(f"Building the image '{name}' failed:\n{ending}")
+            error = str(line.get("error", error)).strip()
+        if error:
+            ending = "\n".join([*tail, error])
+            raise PermanentError(f"Building the image '{name}' failed:\n{ending}")
 
 
 def _say(line: str) -> None:

@@ -1,0 +1,78 @@
+"""Building, listing and tagging the images on a real engine."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from emulator.catalogue import build as building
+from emulator.catalogue.recipes import FINAL, source_directory
+from emulator.catalogue.resolve import resolve
+from emulator.errors import PermanentError
+
+pytestmark = pytest.mark.docker
+NOWHERE = "xx-nowhere-1"
+
+
+@pytest.fixture
+def client() -> Iterator[docker.DockerClient]:
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+def test_what_is_up_to_date_is_not_built_again() -> None:
+    lines: list[str] = []
+    assert building.build(on_progress=lines.append) == []
+    assert sorted(lines) == sorted(f"{name}: up to date" for name in FINAL)
+
+
+def test_the_listing_tells_what_is_built_and_from_what() -> None:
+    states = building.listing()
+    assert [state.name for state in states] == list(FINAL)
+    for state in states:
+        assert state.reference == f"sagemaker-emulator/{state.name}:latest"
+        assert (state.image_id or "").startswith("sha256:")
+        assert state.size > 10**8
+        assert state.current
+
+
+def test_a_tagged_name_is_the_image_itself(client: docker.DockerClient) -> None:
+    tagged = building.tag(NOWHERE)
+    try:
+        assert {image for _, image in tagged} == {
+            f"sagemaker-emulator/{name}:latest" for name in FINAL
+        }
+        for name, image in tagged:
+            assert client.images.get(name).id == client.images.get(image).id
+            resolved = resolve(name, "train", present=lambda ref: client.images.get(ref).id)
+            assert resolved.image == name
+    finally:
+        for name, _ in tagged:
+            client.images.remove(name, noprune=True)
+
+
+def test_a_step_that_fails_is_named_with_its_output_and_the_old_image_stays(
+    client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = client.images.get("sagemaker-emulator/chainer:latest").id
+    source = shutil.copytree(source_directory(), tmp_path / "images")
+    with (source / "chainer/Dockerfile").open("a") as dockerfile:
+        dockerfile.write("RUN echo the disk is made of cheese && exit 3\n")
+    monkeypatch.setattr(building, "source_directory", lambda: source)
+    with pytest.raises(PermanentError) as refused:
+        building.build(["chainer"], on_progress=lambda line: None)
+    assert "Building the image 'chainer' failed" in str(refused.value)
+    assert "the disk is made of cheese" in str(refused.value)
+    assert "returned a non-zero code: 3" in str(refused.value)
+    assert client.images.get("sagemaker-emulator/chainer:latest").id == before
+
+
+def test_a_silent_engine_is_refused_with_the_way_to_start_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nobody/listens.sock")
+    with pytest.raises(PermanentError, match=r"DOCKER_HOST=unix:///nobody.*make engine"):
+        building.listing()
