@@ -13,9 +13,9 @@ from werkzeug.exceptions import HTTPException
 from emulator.call import Scope
 from emulator.storage.bodies import Body
 from emulator.storage.receive import Rejected, receive
-from emulator.storage.replies import send
+from emulator.storage.replies import Reply, send
 from emulator.storage.requests import MotoRequest, build, read_body
-from emulator.storage.s3 import S3, Reply
+from emulator.storage.s3 import S3
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse
 
-from emulator.storage.bodies import Blocks
+from emulator.storage.bodies import BLOCK, Blocks
 
 Reply = tuple[int, Mapping[str, Any], Any]
 
@@ -29,11 +29,14 @@ def send(
     if status not in (204, 304):
         fields.append(("Content-Length", length))
     start_response(f"{status} {_phrase(status)}", fields)
-    if head and isinstance(body, Blocks):
-        body.close()
     if head or status in (204, 304):
+        if isinstance(body, Blocks):
+            body.close()
         return [b""]
-    return body if isinstance(body, Blocks) else [body]
+    if isinstance(body, Blocks):
+        # One block needs no streaming, and servers send a list at once.
+        return body if len(body) > BLOCK else list(body)
+    return [body]
 
 
 def _header(headers: Mapping[str, Any], name: str) -> str | None:

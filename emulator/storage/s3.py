@@ -6,7 +6,7 @@ seen. Bodies stream in before the lock is taken and out after it is released.
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,10 @@ from emulator.storage import index as rows
 from emulator.storage import records, stored
 from emulator.storage.bodies import Bodies, Body
 from emulator.storage.index import Index, Row
+from emulator.storage.replies import Reply
 from emulator.storage.requests import MotoRequest
 
 logger = logging.getLogger(__name__)
-
-Reply = tuple[int, Mapping[str, Any], Any]
 
 
 class _Response(S3Response):
