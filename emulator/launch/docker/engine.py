@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -224,10 +225,19 @@ def connect() -> "APIClient":
     reason: object = "no engine's socket found"
     for candidate in candidates:
         try:
+            _knock(str(candidate.get("base_url", "")))
             return APIClient(max_pool_size=_POOLED_CONNECTIONS, **candidate)
         except (DockerException, OSError) as error:
             reason = error
     raise EngineDown(reason)
+
+
+def _knock(url: str) -> None:
+    """Raise OSError if nobody listens on a unix socket; the SDK would leave its own one open."""
+    scheme, _, path = url.partition("://")
+    if scheme.endswith("unix"):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.connect(path)
 
 
 def _check(response: "Response") -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from emulator.errors import TemporaryError
 from emulator.launch.driver import LogLine
 
-from .engine import Absent, Engine
+from .engine import Absent, Conflict, Engine
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ _HEADER = 8
 _NANO = 1_000_000_000
 _SLACK = _NANO
 _PATIENCE_SECONDS = 60.0
+_BREAK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -153,26 +154,28 @@ class Output:
             running = self._state()
             if running is None:
                 return
-            broken = yield from self._read(joined, joined.restart(), follow and running)
+            try:
+                broken = yield from self._read(joined, joined.restart(), follow and running)
+            except (Absent, Conflict):  # removed, or being removed
+                return
             if not broken and not (follow and running):
                 yield from joined.rest()
                 return
             if self._engine.closed:
                 return
+            if broken:
+                self._pause.wait(_BREAK_SECONDS)
 
     def _read(self, joined: Lines, start: int, follow: bool) -> Generator[LogLine, None, bool]:
         """Yield the new lines of one stream; returns whether it broke before its end."""
-        try:
-            stream = self._engine.stream(
-                f"/containers/{self._handle}/logs",
-                stdout=1,
-                stderr=1,
-                timestamps=1,
-                follow=int(follow),
-                since=f"{start // _NANO}.{start % _NANO:09d}",
-            )
-        except Absent:
-            return True
+        stream = self._engine.stream(
+            f"/containers/{self._handle}/logs",
+            stdout=1,
+            stderr=1,
+            timestamps=1,
+            follow=int(follow),
+            since=f"{start // _NANO}.{start % _NANO:09d}",
+        )
         try:
             for entry in entries(stream.chunks()):
                 if line := joined.take(entry):

@@ -1,0 +1,621 @@
+"""What Docker alone can show: mounts, networks, limits, and getting over what breaks."""
+
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from launchers import (
+    IMAGE,
+    DockerBench,
+    Ping,
+    docker_launcher,
+    remove_all,
+    unique_name,
+)
+
+from emulator.errors import PermanentError, TemporaryError
+from emulator.launch.docker import DockerLauncher
+from emulator.launch.docker.overlays import Overlays
+from emulator.launch.driver import Mount
+from emulator.launch.fake import Behaviour
+
+pytestmark = pytest.mark.docker
+
+FOREVER = Behaviour(run_for=None)
+ASSAULTS = {
+    "write": "echo changed > /data/file",
+    "append": "echo changed >> /data/file",
+    "truncate": "truncate -s 0 /data/file",
+    "chmod": "chmod 777 /data/file",
+    "chown": "chown 1234 /data/file",
+    "rename": "mv /data/file /data/other",
+    "remove": "rm -rf /data/file /data/sub",
+    "write through a hard link": "ln /data/file /data/link && echo changed > /data/link",
+    "write through a symlink": "ln -s /data/file /tmp/link && echo changed > /tmp/link",
+    "create": "echo new > /data/new; mkdir /data/sub/new",
+    "touch": "touch -d 2001-01-01 /data/file",
+}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[docker.DockerClient]:
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerBench]:
+    with docker_launcher(tmp_path_factory.mktemp("scratch"), pool_size=2) as launcher:
+        launcher.warm()
+        yield DockerBench(launcher)
+
+
+@pytest.fixture
+def launcher(bench: DockerBench) -> Iterator[DockerLauncher]:
+    yield bench.launcher
+    for left in bench.launcher.find({}):
+        bench.launcher.remove(left.handle)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    directory = tmp_path / "source"
+    (directory / "sub").mkdir(parents=True)
+    (directory / "file").write_text("original\n")
+    return directory
+
+
+def picture(directory: Path) -> dict[str, tuple[Any, ...]]:
+    """Return all there is to know about the files of a directory."""
+    found = {}
+    for path in [directory, *directory.rglob("*")]:
+        state = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (content, state.st_mode, state.st_uid, state.st_mtime, state.st_nlink)
+    return found
+
+
+def left_of(engine: docker.DockerClient, name: str) -> list[str]:
+    """Return the containers and volumes whose names contain this."""
+    containers = [c.name for c in engine.containers.list(all=True) if name in c.name]
+    return containers + [v.name for v in engine.volumes.list() if name in v.name]
+
+
+def pauses_of(engine: docker.DockerClient, instance: str) -> list[Any]:
+    wanted = [f"org.sagemaker-emulator.instance={instance}", "org.sagemaker-emulator.role=pause"]
+    return list(engine.containers.list(all=True, filters={"label": wanted}))
+
+
+def eventually(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline, f"not within 20 s: {what}"
+        threading.Event().wait(0.02)
+
+
+# Mounts.
+
+
+@pytest.mark.parametrize("access", ["cow", "ro"])
+@pytest.mark.parametrize("assault", ASSAULTS.values(), ids=ASSAULTS)
+def test_a_container_cannot_change_a_source_that_is_not_writable(
+    bench: DockerBench, source: Path, access: str, assault: str
+) -> None:
+    before = picture(source)
+
+    exit_code, output = bench.run(assault, mounts=(Mount(source, "/data", access),))
+
+    assert picture(source) == before
+    assert (exit_code == 0) == (access == "cow"), output
+
+
+def test_a_container_sees_its_own_changes_of_a_copy_on_write_mount(
+    bench: DockerBench, source: Path
+) -> None:
+    script = "echo more >> /data/file; mv /data/file /data/moved; cat /data/moved; ls /data"
+
+    _, output = bench.run(script, mounts=(Mount(source, "/data", "cow"),))
+
+    assert output == ["original", "more", "moved", "sub"]
+
+
+def test_what_is_written_to_a_writable_mount_is_there(bench: DockerBench, source: Path) -> None:
+    bench.run("echo more >> /data/file", mounts=(Mount(source, "/data", "rw"),))
+
+    assert (source / "file").read_text() == "original\nmore\n"
+
+
+def test_two_containers_on_one_source_do_not_see_each_others_changes(
+    bench: DockerBench, launcher: DockerLauncher, source: Path
+) -> None:
+    mounts = (Mount(source, "/data", "cow"),)
+    first = bench.spec(command=("sh", "-c", "echo x > /data/x; sleep infinity"), mounts=mounts)
+    launcher.start(first)
+
+    assert bench.run("ls /data", mounts=mounts) == (0, ["file", "sub"])
+
+
+def test_removing_a_container_removes_what_it_wrote(
+    bench: DockerBench, launcher: DockerLauncher, engine: docker.DockerClient, source: Path
+) -> None:
+    spec = bench.spec(FOREVER, mounts=(Mount(source, "/data", "cow"),))
+    handle = launcher.start(spec)
+    assert len(left_of(engine, spec.name)) == 2
+
+    launcher.remove(handle)
+
+    assert left_of(engine, spec.name) == []
+
+
+@pytest.mark.parametrize("name", ["with,comma", "with:colon", "with space", "with=equals"])
+def test_any_directory_name_can_be_mounted_copy_on_write_without_risk(
+    bench: DockerBench, tmp_path: Path, name: str
+) -> None:
+    directory = tmp_path / name
+    directory.mkdir()
+    (directory / "file").write_text("original\n")
+
+    exit_code, output = bench.run(
+        "cat /data/file; echo changed > /data/file", mounts=(Mount(directory, "/data", "cow"),)
+    )
+
+    assert "original" in output
+    assert (directory / "file").read_text() == "original\n"
+    assert exit_code == (2 if name in ("with,comma", "with:colon") else 0)
+
+
+def test_without_scratch_space_a_copy_on_write_mount_is_read_only(source: Path) -> None:
+    with docker_launcher(None, pool_size=0) as launcher:
+        exit_code, output = DockerBench(launcher).run(
+            "cat /data/file; echo changed > /data/file", mounts=(Mount(source, "/data", "cow"),)
+        )
+
+    assert exit_code != 0
+    assert output[0] == "original"
+    assert (source / "file").read_text() == "original\n"
+
+
+def test_where_overlays_cannot_be_mounted_the_source_is_read_only(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Overlays._request
+
+    def unsupported(*arguments: Any) -> dict[str, Any]:
+        request = asked(*arguments)
+        request["DriverOpts"]["type"] = "nosuchfs"
+        return request
+
+    monkeypatch.setattr(Overlays, "_request", unsupported)
+    with docker_launcher(tmp_path / "scratch", pool_size=1) as launcher:
+        bench, mounts = DockerBench(launcher), (Mount(source, "/data", "cow"),)
+
+        assert bench.run("cat /data/file", mounts=mounts) == (0, ["original"])
+        assert bench.run("echo changed > /data/file", mounts=mounts)[0] != 0
+        assert list((tmp_path / "scratch").iterdir()) == []
+    assert (source / "file").read_text() == "original\n"
+
+
+def test_a_missing_source_is_refused_and_leaves_nothing(
+    bench: DockerBench, launcher: DockerLauncher, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    for access in ("rw", "ro", "cow"):
+        spec = bench.spec(mounts=(Mount(tmp_path / "absent", "/data", access),))
+        with pytest.raises(PermanentError) as caught:
+            launcher.start(spec)
+        assert "absent" in str(caught.value)
+        assert left_of(engine, spec.name) == []
+
+
+# Starting.
+
+
+@pytest.mark.parametrize(
+    "more, reason",
+    [
+        ({"command": ("no-such-command",)}, "no-such-command"),
+        ({"entrypoint": ("/no/such/entry",), "command": ()}, "/no/such/entry"),
+        ({"command": ("/etc/passwd",)}, "permission denied"),
+    ],
+)
+def test_what_cannot_run_is_refused_with_the_engines_reason_and_leaves_nothing(
+    bench: DockerBench,
+    launcher: DockerLauncher,
+    engine: docker.DockerClient,
+    source: Path,
+    more: dict[str, Any],
+    reason: str,
+) -> None:
+    before = len(pauses_of(engine, launcher._instance))
+    spec = bench.spec(mounts=(Mount(source, "/data", "cow"),), **more)
+
+    with pytest.raises(PermanentError) as caught:
+        launcher.start(spec)
+
+    assert reason in str(caught.value)
+    assert left_of(engine, spec.name) == []
+    assert len(pauses_of(engine, launcher._instance)) <= max(before, 2)
+
+
+def test_the_environment_arrives_unchanged(bench: DockerBench) -> None:
+    environment = {"PLAIN": "a b", "QUOTED": '"x" $HOME', "EMPTY": "", "LINES": "1\n2"}
+    script = 'printf "%s|" "$PLAIN" "$QUOTED" "$EMPTY" "$LINES"'
+
+    _, output = bench.run(script, environment=environment)
+
+    assert "\n".join(output) == 'a b|"x" $HOME||1\n2|'
+
+
+@pytest.mark.parametrize(
+    "entrypoint, command, words",
+    [
+        (None, ("printf", "%s.", "a", "b c"), "a.b c."),
+        (("printf", "%s.", "a"), ("b c",), "a.b c."),
+        (("printf", "%s.", "a"), None, "a."),
+    ],
+)
+def test_entry_point_and_command_are_joined_without_a_shell(
+    bench: DockerBench,
+    launcher: DockerLauncher,
+    entrypoint: tuple[str, ...] | None,
+    command: tuple[str, ...] | None,
+    words: str,
+) -> None:
+    handle = launcher.start(bench.spec(entrypoint=entrypoint, command=command))
+
+    assert [line.text for line in launcher.logs(handle)] == [words]
+
+
+def test_containers_are_not_privileged_and_do_not_remove_themselves(
+    bench: DockerBench, launcher: DockerLauncher, engine: docker.DockerClient
+) -> None:
+    host = engine.containers.get(launcher.start(bench.spec(FOREVER))).attrs["HostConfig"]
+
+    assert not host["Privileged"]
+    assert not host["AutoRemove"]
+    assert not host["CapAdd"]
+    assert not host.get("Init")
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {}}
+
+
+def test_a_container_that_outgrows_its_memory_is_marked(
+    bench: DockerBench, launcher: DockerLauncher
+) -> None:
+    hog = ("python3", "-c", "x = bytearray(200 << 20)")
+    handle = launcher.start(bench.spec(command=hog, memory_bytes=64 << 20))
+
+    state = launcher.wait(handle, 30)
+
+    assert state is not None
+    assert state.exit_code == 137
+    assert state.out_of_memory
+
+
+# Output.
+
+
+def test_a_long_line_comes_whole_and_a_last_one_without_newline_too(bench: DockerBench) -> None:
+    script = "python3 -c \"print('x' * 1_000_000); print('end', end='')\""
+
+    _, output = bench.run(script)
+
+    assert [len(line) for line in output] == [1_000_000, 3]
+
+
+def test_long_lines_of_both_outputs_do_not_mix(bench: DockerBench) -> None:
+    program = (
+        "import os, threading\n"
+        "def write(fd, letter):\n"
+        "    for _ in range(20): os.write(fd, letter * 60_000 + b'\\n')\n"
+        "pair = [threading.Thread(target=write, args=a) for a in ((1, b'o'), (2, b'e'))]\n"
+        "[t.start() for t in pair]; [t.join() for t in pair]\n"
+    )
+
+    _, output = bench.run(f'python3 -c "{program}"')
+
+    assert sorted(output) == ["e" * 60_000] * 20 + ["o" * 60_000] * 20
+
+
+def test_output_that_is_not_text_is_read_all_the_same(bench: DockerBench) -> None:
+    _, output = bench.run(r"printf 'a\377b\n'; printf '\342\202\254\n'")
+
+    assert output == ["a\ufffdb", "€"]
+
+
+def test_output_goes_on_after_the_stream_broke_with_nothing_lost_or_repeated(
+    bench: DockerBench, launcher: DockerLauncher
+) -> None:
+    script = "i=0; while [ $i -lt 300 ]; do echo $i; echo e$i >&2; i=$((i+1)); sleep 0.005; done"
+    handle = launcher.start(bench.spec(command=("sh", "-c", script)))
+    read: list[str] = []
+
+    for line in launcher.logs(handle):
+        read.append(line.text)
+        if len(read) % 100 == 50:
+            for stream in list(launcher._engine._streams):
+                stream.close()
+
+    assert [line for line in read if line[0] != "e"] == [str(n) for n in range(300)]
+    assert [line for line in read if line[0] == "e"] == [f"e{n}" for n in range(300)]
+
+
+# Networks.
+
+
+def test_a_container_knows_its_own_name(bench: DockerBench) -> None:
+    script = "hostname; python3 -c \"import socket; print(socket.gethostbyname('algo-7'))\""
+
+    exit_code, output = bench.run(script, hostname="algo-7")
+
+    assert exit_code == 0
+    assert output[0] == "algo-7"
+
+
+def test_a_container_reaches_the_emulator_at_the_gateway(
+    bench: DockerBench, launcher: DockerLauncher
+) -> None:
+    gateway = launcher.gateway_address()
+    assert gateway is not None
+    assert launcher.endpoint_url() == f"http://{gateway}:4610"
+    program = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)"
+    with socket.create_server((gateway, 0)) as server:
+        port = server.getsockname()[1]
+        exit_code, output = bench.run(f'python3 -c "{program}" {gateway} {port}')
+
+    assert exit_code == 0, output
+
+
+OUTSIDE = """python3 -c "
+import socket
+try: socket.create_connection(('192.0.2.1', 9), 3)
+except OSError as error: print(error)
+" """
+
+
+def test_an_isolated_container_has_no_network_but_its_own_name(bench: DockerBench) -> None:
+    script = "ls /sys/class/net; python3 -c \"import socket; socket.gethostbyname('algo-1')\""
+
+    exit_code, output = bench.run(f"{script} && {OUTSIDE}", isolated=True)
+
+    assert exit_code == 0
+    assert "eth0" not in output
+    assert output[-1] == "[Errno 101] Network is unreachable"
+
+
+def test_an_isolated_container_with_a_port_is_called_on_the_internal_network(
+    bench: DockerBench, launcher: DockerLauncher, engine: docker.DockerClient
+) -> None:
+    spec = bench.spec(Behaviour(run_for=None, handler=Ping), port=8080, isolated=True)
+    state = launcher.observe(launcher.start(spec))
+    assert state is not None
+    assert state.address is not None
+
+    assert_answers(state.address)
+    pause = engine.containers.get(state.labels["org.sagemaker-emulator.pause"])
+    (network,) = pause.attrs["NetworkSettings"]["Networks"]
+    assert engine.networks.get(network).attrs["Internal"]
+
+
+def assert_answers(address: tuple[str, int]) -> None:
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen("http://{}:{}/ping".format(*address), timeout=2) as reply:
+                return bool(reply.status == 200)
+        except OSError:
+            return False
+
+    eventually(answers, f"an answer at {address}")
+
+
+def test_a_port_can_be_published_on_loopback(tmp_path: Path) -> None:
+    with docker_launcher(tmp_path, reach="publish") as launcher:
+        spec = DockerBench(launcher).spec(Behaviour(run_for=None, handler=Ping), port=8080)
+        state = launcher.observe(launcher.start(spec))
+
+        assert state is not None
+        assert state.address is not None
+        assert state.address[0] == "127.0.0.1"
+        assert_answers(state.address)
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["open", "isolated"])
+@pytest.mark.parametrize("pause_image", [IMAGE, None], ids=["pauses", "no pauses"])
+def test_hosts_of_a_cluster_know_each_other_before_they_all_run(
+    tmp_path: Path, isolated: bool, pause_image: str | None
+) -> None:
+    hosts = ("algo-1", "algo-2", "algo-3")
+    resolve = "; ".join(f"print(socket.gethostbyname('{host}'))" for host in hosts)
+    with docker_launcher(tmp_path, pause_image=pause_image) as launcher:
+        bench, seen, handles = DockerBench(launcher), [], []
+        for host in hosts:
+            command = ("python3", "-c", f"import socket; {resolve}")
+            spec = bench.spec(
+                command=command, hostname=host, cluster="one", peers=hosts, isolated=isolated
+            )
+            handles.append(launcher.start(spec))
+            launcher.wait(handles[-1], 30)
+            seen.append([line.text for line in launcher.logs(handles[-1])])
+
+        assert len(set(seen[0])) == 3
+        assert seen[0] == seen[1] == seen[2]
+
+
+def test_clusters_do_not_share_addresses(bench: DockerBench, launcher: DockerLauncher) -> None:
+    books = []
+    for cluster in ("one", "two"):
+        spec = bench.spec(FOREVER, cluster=cluster, peers=("algo-1", "algo-2"))
+        state = launcher.observe(launcher.start(spec))
+        assert state is not None
+        books.append(launcher._clusters.hosts(cluster, (), launcher._network.ensure()))
+
+    assert not set(books[0].values()) & set(books[1].values())
+
+
+def test_containers_start_without_an_image_for_pauses(tmp_path: Path) -> None:
+    with docker_launcher(tmp_path, pause_image="no-such/base:1") as launcher:
+        launcher.warm().join()
+        bench = DockerBench(launcher)
+        state = launcher.observe(
+            launcher.start(bench.spec(Behaviour(run_for=None, handler=Ping), port=8080))
+        )
+
+        assert state is not None
+        assert state.address is not None
+        assert_answers(state.address)
+        assert bench.run("hostname", hostname="algo-2") == (0, ["algo-2"])
+
+
+# Getting over what breaks.
+
+
+def test_a_start_survives_that_the_pauses_and_the_network_were_removed(
+    engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    with docker_launcher(tmp_path, pool_size=2) as launcher:
+        launcher.warm().join()
+        eventually(lambda: launcher._namespaces.idle() == 2, "a full pool")
+        for pause in pauses_of(engine, launcher._instance):
+            pause.kill()
+
+        assert DockerBench(launcher).run("echo fine") == (0, ["fine"])
+
+        eventually(lambda: launcher._namespaces.idle() == 2, "a full pool")
+        launcher._namespaces._size = 0
+        for pause in pauses_of(engine, launcher._instance):
+            pause.remove(force=True)
+        engine.networks.get(f"sagemaker-emulator-{launcher._instance}").remove()
+
+        assert DockerBench(launcher).run("echo fine") == (0, ["fine"])
+
+
+def test_a_restarted_emulator_sweeps_what_it_left_and_keeps_what_runs(
+    engine: docker.DockerClient, tmp_path: Path, source: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    with docker_launcher(scratch, pool_size=2) as killed:
+        killed.warm().join()
+        eventually(lambda: killed._namespaces.idle() == 2, "a full pool")
+        bench = DockerBench(killed)
+        spec = bench.spec(
+            Behaviour(run_for=None, handler=Ping),
+            port=8080,
+            labels={"job": "a"},
+            mounts=(Mount(source, "/data", "cow"),),
+        )
+        handle = killed.start(spec)
+        eventually(lambda: killed._namespaces.idle() == 2, "a full pool")
+        killed._namespaces._size = 0
+        (scratch / "of-a-container-that-is-gone").mkdir()
+
+        again = DockerLauncher(instance=killed._instance, port=4610, scratch=scratch, pool_size=0)
+        again.sweep()
+
+        assert len(pauses_of(engine, killed._instance)) == 1
+        assert [path.name for path in scratch.iterdir()] == [spec.name]
+        assert again.start(spec) == handle
+        (state,) = again.find({"job": "a"})
+        assert state.address is not None
+        assert_answers(state.address)
+        again.remove(handle)
+        assert pauses_of(engine, killed._instance) == []
+        remove_all(killed._instance, again)
+
+
+def test_a_container_that_was_created_but_never_started_is_started_anew(
+    bench: DockerBench, launcher: DockerLauncher, engine: docker.DockerClient
+) -> None:
+    spec = bench.spec(Behaviour(exit_code=3))
+    labels = {
+        "org.sagemaker-emulator.instance": launcher._instance,
+        "org.sagemaker-emulator.role": "job",
+    }
+    left = engine.containers.create(IMAGE, "true", name=spec.name, labels=labels)
+
+    handle = launcher.start(spec)
+
+    assert handle != left.id
+    state = launcher.wait(handle, 30)
+    assert state is not None
+    assert state.exit_code == 3
+
+
+def test_strangers_are_neither_seen_nor_touched(
+    launcher: DockerLauncher, engine: docker.DockerClient, bench: DockerBench
+) -> None:
+    name = unique_name()
+    stranger = engine.containers.run(IMAGE, "sleep infinity", name=name, detach=True)
+    assert stranger.id is not None
+    try:
+        launcher.stop(stranger.id, grace=0)
+        launcher.remove(stranger.id)
+        launcher.sweep()
+
+        assert launcher.observe(stranger.id) is None
+        assert stranger.id not in [state.handle for state in launcher.find({})]
+        with pytest.raises(PermanentError):
+            launcher.start(bench.spec(name=name))
+        stranger.reload()
+        assert stranger.status == "running"
+    finally:
+        stranger.remove(force=True)
+
+
+def test_two_emulators_do_not_see_each_others_containers(
+    bench: DockerBench, launcher: DockerLauncher, tmp_path: Path
+) -> None:
+    handle = launcher.start(bench.spec(FOREVER, labels={"job": "a"}))
+
+    with docker_launcher(tmp_path, pool_size=0) as other:
+        assert other.find({"job": "a"}) == []
+        assert other.observe(handle) is None
+        other.sweep()
+
+    state = launcher.observe(handle)
+    assert state is not None
+    assert state.running
+
+
+def test_closing_leaves_nothing_but_jobs(engine: docker.DockerClient, tmp_path: Path) -> None:
+    with docker_launcher(tmp_path, pool_size=2) as launcher:
+        launcher.warm().join()
+        eventually(lambda: launcher._namespaces.idle() == 2, "a full pool")
+        instance = launcher._instance
+    assert pauses_of(engine, instance) == []
+    ours = {"label": f"org.sagemaker-emulator.instance={instance}"}
+    assert engine.networks.list(filters=ours) == []
+
+
+def test_closing_ends_what_reads_streams(bench: DockerBench, tmp_path: Path) -> None:
+    with docker_launcher(tmp_path, pool_size=0) as launcher:
+        handle = launcher.start(DockerBench(launcher).spec(FOREVER))
+        threads = [
+            threading.Thread(target=lambda: list(launcher.logs(handle))),
+            threading.Thread(target=lambda: list(launcher.died())),
+        ]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(launcher._engine._streams) == 2, "two streams")
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_without_an_engine_the_error_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    launcher = DockerLauncher(instance="launchtest", port=4610)
+
+    with pytest.raises(TemporaryError) as caught:
+        launcher.find({})
+
+    assert "sagemaker-emulator doctor" in str(caught.value)
+    launcher.warm().join(20)
+    launcher.close()
