@@ -69,6 +69,7 @@ def delete(call: Call, request: Document) -> Document:
     if Phase(record.phase) not in FINAL:
         raise ResourceInUse(_rejected(record))
     call.store.remove(TRAINING_JOB, call.scope, name)
+    call.wake(TRAINING_JOB, call.scope, name)
     return {}
 
 

@@ -171,7 +171,9 @@ def test_a_job_that_has_ended_can_be_deleted_and_its_name_used_again(
 ):
     sagemaker.create_training_job(**job_request(), Tags=[{"Key": "a", "Value": "1"}])
     server.happens(TRAINING_JOB, "Job-1", *ENDINGS[status])
+    server.woken.clear()
     sagemaker.delete_training_job(TrainingJobName="Job-1")
+    assert [name for _, _, name in server.woken] == ["Job-1"]
     assert_refused(
         lambda: sagemaker.describe_training_job(TrainingJobName="Job-1"),
         "ValidationException",
