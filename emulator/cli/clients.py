@@ -49,7 +49,8 @@ class NotRunning(PermanentError):
 def env(settings: Settings) -> None:
     """Print shell exports that point clients at the emulator.
 
-    Use it as: eval "$(sagemaker-emulator env)"
+    \b
+    eval "$(sagemaker-emulator env)"
 
     With --port 0 the URL is that of the emulator running on the state directory.
     """

@@ -33,8 +33,9 @@ class Commands(click.Group):
 def commands() -> None:
     """Amazon SageMaker's training and hosting APIs on your machine, running the real containers.
 
-    Start it with `sagemaker-emulator up`; point clients at it with
-    `eval "$(sagemaker-emulator env)"`.
+    \b
+    sagemaker-emulator up               start it
+    eval "$(sagemaker-emulator env)"    point the clients of a shell at it
     """
 
 

@@ -57,6 +57,7 @@ def demo(mnist: Path | None, download: bool, state: Path | None, folder: Path) -
     try:
         digits = _digits(mnist, download, tell)
         tell.title(f"{digits.source}: {len(digits.train[0])} and {len(digits.test[0])} held out")
+        dataset.write_channels(digits, folder / "data")
         runs = _runs(digits, folder, state, tell)
     except (dataset.NoDigits, EmulatorFailed) as problem:
         raise click.ClickException(str(problem)) from None
@@ -119,7 +120,8 @@ def _measure(
     kept.mkdir(exist_ok=True)
     tell.title(framework.title)
     name = f"digits-{framework.name}-{time.strftime('%Y-%m-%d-%H-%M-%S')}"
-    outcome = MainJob(framework, name, BUCKET, tell).run(digits, kept)
+    job = MainJob(framework, name, BUCKET, tell)
+    outcome = job.run(folder / "data", digits, kept / "model.tar.gz")
     reached = report.accuracy(outcome.predicted, digits.test[1])
     tell.line(f"{reached:.1%} of {len(digits.test[1])} held-out digits told right")
     return Measured(framework.title, outcome, dict(tell.seconds), reached, kept)
@@ -127,6 +129,7 @@ def _measure(
 
 def _tell_what_is_kept(folder: Path, state: Path | None) -> None:
     click.echo(f"report      {folder / 'report.html'} (numbers: report.json)")
+    click.echo(f"digits      {folder / 'data'}")
     click.echo(f"models      {folder}/mxnet/model.tar.gz, {folder}/chainer/model.tar.gz")
     click.echo(f"log         {folder / 'emulator.log'}")
     if state is None:

@@ -20,7 +20,7 @@ import numpy as np
 from botocore.exceptions import ClientError
 from numpy.typing import NDArray
 
-from examples.digits.dataset import Bytes, Digits, write_channels
+from examples.digits.dataset import Bytes, Digits
 from examples.digits.narration import Narration
 
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -112,14 +112,18 @@ class MainJob:
         self._account = boto3.client("sts").get_caller_identity()["Account"]
         self._role = f"arn:aws:iam::{self._account}:role/service-role/AmazonSageMaker-Digits"
 
-    def run(self, digits: Digits, folder: Path) -> Outcome:
-        """Run the main job; `folder` receives the channels' files and the model archive.
+    def run(self, channels: Path, digits: Digits, archive: Path) -> Outcome:
+        """Run the main job.
+
+        Args:
+            channels: folder with a folder for each channel, `train` and `test`.
+            archive: the file that receives the model archive.
 
         Raises:
             JobFailed: training or hosting failed.
         """
         with self._tell.phase("data and script to S3"):
-            self._upload(digits, folder)
+            self._upload(channels)
         with self._tell.phase("training job"):
             job = self._train(digits)
         artifact = str(job["ModelArtifacts"]["S3ModelArtifacts"])
@@ -127,19 +131,18 @@ class MainJob:
             predicted = self._predict(digits.test[0])
         with self._tell.phase("model archive from S3"):
             key = artifact.removeprefix(f"s3://{self._bucket}/")
-            self._s3.download_file(self._bucket, key, str(folder / "model.tar.gz"))
+            self._s3.download_file(self._bucket, key, str(archive))
         metrics = {row["MetricName"]: row["Value"] for row in job.get("FinalMetricDataList", [])}
         return Outcome(self._name, predicted, artifact, metrics, _transitions(job))
 
     def _uri(self, path: str) -> str:
         return f"s3://{self._bucket}/{self._name}/{path}"
 
-    def _upload(self, digits: Digits, folder: Path) -> None:
+    def _upload(self, channels: Path) -> None:
         with suppress(self._s3.exceptions.BucketAlreadyOwnedByYou):
             self._s3.create_bucket(Bucket=self._bucket, **_location(self._s3.meta.region_name))
-        write_channels(digits, folder / "data")
-        for file in sorted((folder / "data").rglob("*.gz")):
-            key = f"{self._name}/{file.relative_to(folder).as_posix()}"
+        for file in sorted(channels.rglob("*.gz")):
+            key = f"{self._name}/data/{file.relative_to(channels).as_posix()}"
             self._s3.upload_file(str(file), self._bucket, key)
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz") as sources:
@@ -154,7 +157,7 @@ class MainJob:
             "sagemaker_submit_directory": self._uri("source/sourcedir.tar.gz"),
             "sagemaker_job_name": self._name,
             "sagemaker_region": self._s3.meta.region_name,
-            "sagemaker_container_log_level": 20,
+            "sagemaker_container_log_level": 30,  # the script's own lines, and warnings
             "epochs": 20 if few else 4,
             "batch-size": 50 if few else 100,
         }

@@ -51,7 +51,9 @@ class Narration:
 
     def line(self, text: str) -> None:
         """Show a line of somebody's log."""
-        self.console.print(f"    {text}", style="dim", markup=False, highlight=False)
+        self.console.print(
+            f"    {text}", style="dim", markup=False, highlight=False, soft_wrap=True
+        )
 
     def _end(self, mark: str, name: str, seconds: float) -> None:
         self.console.print(f"{mark} {name:<44} {seconds:6.1f} s", highlight=False)
