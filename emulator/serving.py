@@ -36,6 +36,9 @@ _new_scheduler: Any = _futures._new_cbscheduler
 
 _BACKLOG = 1024
 _IDLE_THREAD_SECONDS = 30
+# Also how long an idle connection is kept. Granian's own 30 s is the pause of botocore's waiters:
+# each would send its next request on a connection that is just being closed.
+_IDLE_CONNECTION_MS = 600_000
 _JOINED_BYTES = 128 * 1024
 _PLAINTEXT: tuple[Any, ...] = (False, None, None, None, "tls1.3", None, [], False)
 _CONSTANT_ENVIRON: dict[str, Any] = {
@@ -157,7 +160,7 @@ class _Listener:
             _IDLE_THREAD_SECONDS,
             _BACKLOG,  # connections served at once
             "1",
-            HTTP1Settings(),
+            HTTP1Settings(header_read_timeout=_IDLE_CONNECTION_MS),
             None,  # no HTTP/2
             None,  # no static files
             *_PLAINTEXT,
