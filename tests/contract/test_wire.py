@@ -447,7 +447,7 @@ def test_the_emulators_own_pages_speak_json(url: str) -> None:
 
 
 def test_each_call_is_one_line_in_the_log(sagemaker: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="emulator.protocol")
+    caplog.set_level(logging.DEBUG, logger="emulator.protocol")
     sagemaker.describe_training_job(TrainingJobName="digits")
     with pytest.raises(ClientError):
         sagemaker.stop_training_job(TrainingJobName="taken")
