@@ -1,0 +1,96 @@
+"""`sagemaker-emulator env`: what points clients at the emulator."""
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from emulator.cli.claim import claimed
+from emulator.cli.clients import variables
+from emulator.cli.main import commands
+from emulator.settings import Settings
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(commands, ["env", *arguments], env=environ)
+
+
+def evaluated(script: str, environ: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a shell that started with `environ` and ran the script."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'eval "$SCRIPT"; env -0'],
+        env={"PATH": os.environ["PATH"], "SCRIPT": script, **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+
+
+def test_a_shell_that_evaluates_it_points_at_the_emulator_and_nowhere_else() -> None:
+    stray = {
+        "AWS_PROFILE": "work",
+        "AWS_SESSION_TOKEN": "token",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_ENDPOINT_URL_S3": "https://elsewhere",
+    }
+    found = evaluated(run(**stray).stdout, stray)
+    assert {key: value for key, value in found.items() if key.startswith("AWS_")} == {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:4610",
+        "AWS_ACCESS_KEY_ID": "123456789012",
+        "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def test_settings_choose_url_region_and_account() -> None:
+    script = run("--port", "5000", "--region", "eu-west-1", EMULATOR_ACCOUNT="000000000001").stdout
+    found = evaluated(script, {})
+    assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5000"
+    assert (found["AWS_REGION"], found["AWS_DEFAULT_REGION"]) == ("eu-west-1", "eu-west-1")
+    assert found["AWS_ACCESS_KEY_ID"] == "000000000001"
+
+
+@pytest.mark.parametrize("region", ["it's", "a b", "$(false)", "`false`", 'quo"te', "a\nb"])
+def test_values_survive_the_shell(region: str) -> None:
+    assert evaluated(run("--region", region).stdout, {})["AWS_REGION"] == region
+
+
+def test_an_override_of_a_service_that_is_not_emulated_is_left_alone() -> None:
+    stray = {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000"}
+    assert evaluated(run(**stray).stdout, stray)["AWS_ENDPOINT_URL_DYNAMODB"].endswith(":8000")
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("", "127.0.0.1"),
+        ("example.org", "example.org,127.0.0.1"),
+        ("127.0.0.1,example.org", "127.0.0.1,example.org"),
+    ],
+)
+def test_a_proxy_is_passed_by(before: str, after: str) -> None:
+    chosen = variables(Settings(), {"HTTP_PROXY": "http://proxy", "no_proxy": before})
+    assert chosen["no_proxy"] == after
+
+
+def test_without_a_proxy_its_exceptions_are_left_alone() -> None:
+    assert not {"no_proxy", "NO_PROXY"} & set(variables(Settings(), {"no_proxy": "example.org"}))
+
+
+def test_with_port_0_the_url_is_that_of_the_running_emulator(tmp_path: Path) -> None:
+    settings = replace(Settings(), port=0, state=tmp_path)
+    with claimed(tmp_path) as held:
+        held.announce("http://127.0.0.1:5123")
+        assert variables(settings, {})["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5123"
+
+
+def test_with_port_0_and_no_emulator_it_fails_and_exports_nothing(tmp_path: Path) -> None:
+    result = run("--port", "0", "--state", str(tmp_path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "sagemaker-emulator up" in result.stderr
