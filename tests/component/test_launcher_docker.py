@@ -472,6 +472,24 @@ def test_containers_start_without_an_image_for_pauses(tmp_path: Path) -> None:
         assert bench.run("hostname", hostname="algo-2") == (0, ["algo-2"])
 
 
+def test_a_job_never_sees_what_an_earlier_one_did_to_its_network_files(tmp_path: Path) -> None:
+    with docker_launcher(tmp_path, pool_size=1) as launcher:
+        launcher.warm().join()
+        bench, used = DockerBench(launcher), []
+        for spoil in ("true", "echo 10.9.9.9 algo-1 >> /etc/hosts", "true", "true"):
+            eventually(lambda: launcher._namespaces.idle() > 0, "a pause in the pool")
+            script = f"grep -c 10.9.9.9 /etc/hosts; {spoil}"
+            handle = launcher.start(bench.spec(command=("sh", "-c", script)))
+            state = launcher.wait(handle, 30)
+            assert state is not None
+            used.append(state.labels["org.sagemaker-emulator.pause"])
+            assert [line.text for line in launcher.logs(handle)] == ["0"]
+            launcher.remove(handle)
+
+    assert used[0] == used[1], "an untouched pause is used again"
+    assert used[1] != used[2], "a changed one is not"
+
+
 # Getting over what breaks.
 
 

@@ -97,6 +97,13 @@ class Engine:
         with contextlib.suppress(Absent):
             self._request("DELETE", path, params)
 
+    def run(self, container: str, command: list[str]) -> bytes:
+        """Run a command in a running container; returns what it wrote."""
+        asked = {"Cmd": command, "AttachStdout": True, "AttachStderr": True, "Tty": True}
+        made = self.post(f"/containers/{container}/exec", asked)
+        begin = {"Detach": False, "Tty": True}
+        return self._send("POST", f"/exec/{made['Id']}/start", {}, begin, _CALL_SECONDS).content
+
     def find(self, path: str, **params: Any) -> Any | None:
         """Return what GET answers, or None if there is no such thing."""
         try:

@@ -184,8 +184,11 @@ class DockerLauncher:
             return
         name = found["Name"].removeprefix("/")
         self._engine.delete(f"/containers/{found['Id']}", force=1, v=1)
-        if pause := found["Config"]["Labels"].get(labels.PAUSE):
-            self._namespaces.remove(pause)
+        marks = found["Config"]["Labels"]
+        if (pause := marks.get(labels.PAUSE)) and labels.PORT in marks:
+            self._namespaces.remove(pause)  # the port may stay taken for a minute
+        elif pause:
+            self._namespaces.give_back(pause)
         if any(mount["Type"] == "volume" for mount in found["Mounts"]):
             self._overlays.remove(name)
 

@@ -3,7 +3,11 @@
 Making a network namespace is most of a container's start. A pause container has one already, with
 the job's host name and address; the job joins it with ``network_mode=container:…`` and so starts
 nearly as fast as without any isolation. Pauses for the ordinary case wait in a pool that is
-refilled in the background; others are made on demand. A pause serves one job and goes with it.
+refilled in the background; others are made on demand.
+
+A pause whose job is gone goes back to the pool if it is as it was: all that a job can leave behind
+in a network namespace without further rights is a change of /etc/hosts and its like, so those are
+compared. Any other pause goes with its job.
 
 Without an image for pauses, jobs take their place on the network themselves.
 """
@@ -28,6 +32,7 @@ _QUIET_SECONDS = 0.15
 _RETRY_SECONDS = 5.0
 _GIVE_UP_SECONDS = 60.0
 _REFILLERS = 2
+_SHARED_FILES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class Namespaces:
     Args:
         instance: the emulator's id.
         image: an image with ``sleep``, or None to have no pauses.
-        size: how many idle ones to keep.
+        size: how many idle ones to keep; up to twice as many stay after a rush.
     """
 
     def __init__(self, engine: Engine, instance: str, image: str | None, size: int) -> None:
@@ -112,6 +117,9 @@ class Namespaces:
         self._standard: Place | None = None
         self._idle: list[Namespace] = []
         self._known: set[str] = set()
+        self._ordinary: dict[str, Namespace] = {}
+        self._returned: list[Namespace] = []
+        self._untouched: bytes | None = None
         self._filling = 0
         self._quiet_from = 0.0
         self._changed = threading.Condition()
@@ -137,7 +145,24 @@ class Namespaces:
                 taken = self._idle.pop()
                 self._changed.notify()
                 return taken
-        return self._make(place) if self._has_image() else None
+        if not self._has_image():
+            return None
+        made = self._make(place)
+        with self._changed:
+            if place == self._standard:
+                self._ordinary[made.pause] = made
+        return made
+
+    def give_back(self, pause: str) -> None:
+        """Take back a pause whose job is gone, to be used again or removed; returns at once."""
+        with self._changed:
+            namespace = self._ordinary.get(pause)
+            room = len(self._idle) + len(self._returned) < 2 * self._size
+            if namespace and room and self._refillers and not self._closed:
+                self._returned.append(namespace)
+                self._changed.notify_all()
+                return
+        self.remove(pause)
 
     def idle(self) -> int:
         """Return how many pauses wait in the pool."""
@@ -149,11 +174,13 @@ class Namespaces:
         self._engine.delete(f"/containers/{pause}", force=1, v=1)
         with self._changed:
             self._known.discard(pause)
+            self._ordinary.pop(pause, None)
 
     def drain(self) -> None:
         """Remove the idle pauses, for instance because a restart of the engine stopped them."""
         with self._changed:
-            idle, self._idle = self._idle, []
+            idle = self._idle + self._returned
+            self._idle, self._returned = [], []
             self._changed.notify_all()
         for namespace in idle:
             with contextlib.suppress(EmulatorError):  # an engine that is gone has no pauses
@@ -209,11 +236,13 @@ class Namespaces:
         return request
 
     def _refill(self) -> None:
-        while place := self._lacking():
+        while work := self._work():
             made, rest = None, 0.0
             try:
-                if self._has_image():
-                    made = self._make(place)
+                if isinstance(work, Namespace):
+                    made = self._checked(work)
+                elif self._has_image():
+                    made = self._fresh(work)
                 else:
                     rest = _RETRY_SECONDS
             except TemporaryError as error:
@@ -225,15 +254,23 @@ class Namespaces:
             with self._changed:
                 if made:
                     self._idle.append(made)
+                    self._ordinary[made.pause] = made
                 self._filling -= 1
+                self._changed.notify_all()
                 if rest:
                     self._changed.wait_for(lambda: self._closed, timeout=rest)
 
-    def _lacking(self) -> Place | None:
-        """Wait until the pool lacks a pause and no job is starting; None when closed."""
+    def _work(self) -> Namespace | Place | None:
+        """Wait for a pause to take back, or until the pool lacks one; None when closed.
+
+        Making one waits until no job is starting, which it would slow down.
+        """
         with self._changed:
             while not self._closed:
                 delay = self._quiet_from - time.monotonic()
+                if self._returned:
+                    self._filling += 1
+                    return self._returned.pop()
                 if len(self._idle) + self._filling >= self._size:
                     self._changed.wait()
                 elif delay > 0:
@@ -242,3 +279,25 @@ class Namespaces:
                     self._filling += 1
                     return self._standard
             return None
+
+    def _fresh(self, place: Place) -> Namespace:
+        made = self._make(place)
+        if self._untouched is None:
+            self._untouched = self._shared_files(made)
+        return made
+
+    def _checked(self, returned: Namespace) -> Namespace | None:
+        """Return the pause if its job left no trace in it; else remove it."""
+        try:
+            if self._shared_files(returned) == self._untouched:
+                return returned
+            log.debug("%s is not as it was", returned.pause)
+        except EmulatorError as error:
+            log.debug("%s cannot be used again: %s", returned.pause, error)
+        self.remove(returned.pause)
+        return None
+
+    def _shared_files(self, namespace: Namespace) -> bytes:
+        """Return the files that a pause shares with its job, less its address."""
+        text = self._engine.run(namespace.pause, ["cat", *_SHARED_FILES])
+        return text.replace(f"{namespace.host}\t".encode(), b"\t")
