@@ -1,0 +1,172 @@
+"""`sagemaker-emulator up`, as a process: the ready line, signals, the lock, the port."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running_emulator import Emulator, eventually, unique
+
+pytestmark = pytest.mark.docker
+
+COMMAND = [sys.executable, "-m", "emulator.cli"]
+CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("EMULATOR_", "AWS_"))}
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *arguments], env=CLEAN, capture_output=True, text=True, timeout=60
+    )
+
+
+def health(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{url}/_emulator/health", timeout=10) as reply:
+        answer: dict[str, Any] = json.load(reply)
+    return answer
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start `up` with these flags; its log is up.log in the test's directory."""
+    started = []
+
+    def begin(*flags: str) -> "subprocess.Popen[str]":
+        with (tmp_path / "up.log").open("w") as log:
+            command = [*COMMAND, "up", "--state", str(tmp_path / "state"), *flags]
+            process = subprocess.Popen(
+                command, env=CLEAN, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        with process:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_line_tells_that_it_serves_and_a_signal_ends_it_cleanly(
+    up: Callable[..., "subprocess.Popen[str]"], number: signal.Signals, tmp_path: Path
+) -> None:
+    process = up("--port", "0")
+    ready = process.stdout.readline()
+    url = ready.removeprefix("ready ").rstrip("\n")
+    assert re.fullmatch(r"ready http://127\.0\.0\.1:\d+\n", ready)
+    eventually(lambda: health(url)["status"] == "ok", what="the engine is reached")
+    assert health(url)["versions"]["emulator"]
+    process.send_signal(number)
+    assert process.wait(60) == 0
+    assert process.stdout.read() == ""
+    assert (tmp_path / "state").is_dir()
+    log = (tmp_path / "up.log").read_text().splitlines()
+    assert log[-1].endswith(" INFO    stopped")
+    assert "Traceback" not in "\n".join(log)
+
+
+def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_what_was_left(launched) -> None:
+    running = launched()
+    job = unique("deaf")
+    running.train(job, shell="trap '' TERM; echo deaf; while :; do sleep 0.1; done")
+    eventually(lambda: running.output(job), what="the container ignores SIGTERM")
+    running.process.send_signal(signal.SIGTERM)
+    eventually(lambda: "stopping" in running.log.read_text(), what="it is stopping")
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(5) == 143
+    running.kill()  # closes the helper's pipes and clients
+    again = launched(state=running.state)
+    assert again.instance == running.instance
+    urllib.request.urlopen(f"{again.url}/_emulator/reset", data=b"", timeout=60).close()
+    eventually(lambda: not again.containers(name=job), what="the container is removed")
+
+
+def test_a_second_emulator_on_the_state_is_refused_with_the_pid(emulator: Emulator) -> None:
+    done = run("up", "--port", "0", "--state", str(emulator.state))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"(pid {emulator.process.pid}) at {emulator.url}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_with_an_emulator_is_refused_with_its_url(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    port = emulator.url.rpartition(":")[2]
+    done = run("up", "--port", port, "--state", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"An emulator is running at {emulator.url} already" in done.stderr
+
+
+def test_a_port_of_another_program_is_refused_with_the_mend(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run("up", "--port", str(port), "--state", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Port {port} of 127.0.0.1 is taken by another program" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_doctor_finds_the_running_emulator(emulator: Emulator) -> None:
+    port = emulator.url.rpartition(":")[2]
+    done = run("doctor", "--port", port, "--state", str(emulator.state))
+    assert done.returncode == 0, done.stdout
+    assert f"an emulator is running at {emulator.url}" in done.stdout
+    assert f"in use by the emulator with pid {emulator.process.pid}" in done.stdout
+
+
+def test_the_images_are_listed_and_take_the_names_of_a_region() -> None:
+    listed = [line.split("\t") for line in run("images", "list").stdout.splitlines()]
+    assert {name: state for name, state, *_ in listed}.keys() == {
+        "mxnet-training",
+        "mxnet-inference",
+        "chainer",
+    }
+    tagged = run("images", "tag", "--region", "eu-west-3")
+    assert tagged.returncode == 0, tagged.stderr
+    for line in tagged.stdout.splitlines():
+        uri, image = line.split("\t")
+        assert ".dkr.ecr.eu-west-3.amazonaws.com/" in uri
+        assert image.startswith("sagemaker-emulator/")
+
+
+def test_the_aws_command_line_works_with_nothing_but_the_exports(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    aws = shutil.which("aws", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert aws, "the AWS CLI is not installed"
+    exports = run("env", "--port", "0", "--state", str(emulator.state)).stdout
+    bucket = emulator.bucket()
+    (tmp_path / "file").write_text("some text")
+    (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
+    script = f"""
+        eval {shlex.quote(exports)}
+        set -e
+        {aws} s3 cp {tmp_path}/file s3://{bucket}/a/file >&2
+        {aws} s3 cp s3://{bucket}/a/file -
+        {aws} sagemaker list-endpoints
+        {aws} sts get-caller-identity --query Account --output text
+    """
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "AWS_PROFILE": "absent",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+    }
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env=environ, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("some text")
+    assert '"Endpoints"' in done.stdout
+    assert done.stdout.split()[-1] == "123456789012"
