@@ -25,8 +25,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 engine: ## Find a container engine; on Debian and Ubuntu, as root, install and start one if need be
 	@$(PYTHON) scripts/engine.py
 
-images: install engine ## Build the framework images (two minutes at first, then a second)
-	@DOCKER_HOST=$$($(PYTHON) scripts/engine.py find) $(BIN)/python -m emulator.catalogue.build $(if $(PULL),--pull)
+images: install engine ## Build the framework images (two minutes at first, then a second); PULL=1 asks a registry
+	@$(BIN)/sagemaker-emulator images build $(if $(PULL),--images-pull)
 
 lock: install ## Compile the locks anew from pyproject.toml and images/*/requirements.in
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -42,6 +42,8 @@ from emulator.sockets import engine_sockets
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
+# MXNet has no wheel for any other.
+PLATFORM = "linux/amd64"
 _API_TIMEOUT_SECONDS = 900
 _PARALLEL = 3
 
@@ -255,6 +257,7 @@ class _Work:
                 encoding=None,
                 tag=table.local_name(recipe.name),
                 labels=self._labels(recipe.name),
+                platform=PLATFORM,
                 pull=self._pull and recipe.name == "base",
                 rm=True,
                 forcerm=True,

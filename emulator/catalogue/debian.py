@@ -5,6 +5,7 @@ into an image.
 """
 
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,7 +31,11 @@ _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/us
 MISSING = (
     "mmdebstrap is needed to make the base image out of Debian packages. On Debian or Ubuntu: "
     "sudo apt-get install mmdebstrap debian-archive-keyring. On another system, or to start from "
-    "the official Python image of a registry instead: sagemaker-emulator images build --pull"
+    "a registry's official Python image instead: sagemaker-emulator images build --images-pull"
+)
+OTHER_PROCESSOR = (
+    "MXNet has wheels for x86-64 only, so the images are made for that. An engine that emulates it "
+    "can build them from a registry's image: sagemaker-emulator images build --images-pull"
 )
 
 
@@ -46,6 +51,8 @@ def make_tree(name: str, packages: list[str], tarball: Path) -> None:
     Raises:
         PermanentError: mmdebstrap is absent and cannot be installed, or it failed.
     """
+    if platform.machine() not in ("x86_64", "AMD64"):
+        raise PermanentError(OTHER_PROCESSOR)
     provide_mmdebstrap()
     if name == "base":
         options = ["--variant=minbase", f"--include={','.join((*_PYTHON, *packages))}"]

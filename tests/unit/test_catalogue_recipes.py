@@ -121,5 +121,5 @@ def test_without_mmdebstrap_the_message_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(PermanentError, match=r"apt-get install mmdebstrap.*--pull"):
+    with pytest.raises(PermanentError, match=r"apt-get install mmdebstrap.*--images-pull"):
         debian.provide_mmdebstrap()
