@@ -66,8 +66,19 @@ class Entry:
 class Store(Protocol):
     """What handlers and the reconciler may do with documents; ``store.documents`` provides it."""
 
-    def create(self, kind: Kind, scope: Scope, name: str, phase: str, document: Document) -> Record:
-        """Keep a new document; raises the kind's ``taken_error`` if the name is in use."""
+    def create(
+        self,
+        kind: Kind,
+        scope: Scope,
+        name: str,
+        phase: str,
+        document: Document,
+        tags: Mapping[str, str] | None = None,
+    ) -> Record:
+        """Keep a new document and its tags, in one transaction.
+
+        Raises the kind's ``taken_error`` if the name is in use.
+        """
         ...
 
     def fetch(self, kind: Kind, scope: Scope, name: str) -> Record:

@@ -58,8 +58,7 @@ def create(call: Call, request: Document) -> Document:
         **_deployment(request, {}),
         "Emulator": {"generation": 1, "plan": plan, "desired": _desired(plan), "latest": 1},
     }
-    record = call.store.create(ENDPOINT, call.scope, name, *life.born(document, now()))
-    call.store.tag(record.arn, labels)
+    record = call.store.create(ENDPOINT, call.scope, name, *life.born(document, now()), labels)
     call.wake(ENDPOINT, call.scope, name)
     return record.document
 

@@ -35,8 +35,7 @@ def create(call: Call, request: Document) -> Document:
         "TrainingJobArn": arns.of(call.scope, TRAINING_JOB.arn_segment, name),
         "ModelArtifacts": {"S3ModelArtifacts": _artifacts(name, request["OutputDataConfig"])},
     }
-    record = call.store.create(TRAINING_JOB, call.scope, name, *life.born(document, at))
-    call.store.tag(record.arn, labels)
+    record = call.store.create(TRAINING_JOB, call.scope, name, *life.born(document, at), labels)
     call.wake(TRAINING_JOB, call.scope, name)
     return record.document
 

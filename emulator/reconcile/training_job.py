@@ -117,6 +117,8 @@ class TrainingJobs:
     # One method per phase, in the order of a job's life.
 
     def _prepare(self, record: Record) -> float:
+        # What a deleted job of the same name has left must not be taken for this one's.
+        self.forget(record.scope, record.name)
         self._remark(record, life.LAUNCHING)
         try:
             image = self._resolve_image(contract.image(record.document), "train")

@@ -21,7 +21,15 @@ class Documents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, kind: Kind, scope: Scope, name: str, phase: str, document: Document) -> Record:
+    def create(
+        self,
+        kind: Kind,
+        scope: Scope,
+        name: str,
+        phase: str,
+        document: Document,
+        tags: Mapping[str, str] | None = None,
+    ) -> Record:
         arn = arns.of(scope, kind.arn_segment, name)
         body = orjson.dumps(document)
         try:
@@ -31,6 +39,7 @@ class Documents:
                     (kind.name, scope.account, scope.region, name, arn, phase, body),
                 )
                 _remember(connection, arn, "Created", phase, "")
+                _label(connection, arn, tags or {})
         except sqlite3.IntegrityError:
             raise kind.taken_error(kind.taken.format(arn=arn, name=name)) from None
         return Record(kind.name, scope, name, arn, phase, document)
@@ -105,11 +114,7 @@ class Documents:
 
     def tag(self, arn: str, tags: Mapping[str, str]) -> dict[str, str]:
         with self._database.transaction() as connection:
-            connection.executemany(
-                "INSERT INTO tag VALUES (?, ?, ?)"
-                " ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value",
-                [(arn, key, value) for key, value in tags.items()],
-            )
+            _label(connection, arn, tags)
         return self.tags(arn)
 
     def untag(self, arn: str, keys: list[str]) -> None:
@@ -141,4 +146,12 @@ def _remember(
 ) -> None:
     connection.execute(
         "INSERT INTO history VALUES (?, ?, ?, ?, ?)", (arn, now(), event, phase, message)
+    )
+
+
+def _label(connection: sqlite3.Connection, arn: str, tags: Mapping[str, str]) -> None:
+    connection.executemany(
+        "INSERT INTO tag VALUES (?, ?, ?)"
+        " ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value",
+        [(arn, key, value) for key, value in tags.items()],
     )
