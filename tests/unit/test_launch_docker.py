@@ -94,9 +94,9 @@ def test_only_lines_after_the_given_time_come_through() -> None:
 LOG = [
     Entry(1, SECOND, b"a\n"),
     Entry(1, SECOND, b"b\n"),
-    Entry(2, SECOND, b"c\n"),
-    Entry(1, SECOND, b"d1"),
     Entry(2, SECOND - 5, b"e\n"),
+    Entry(1, SECOND, b"d1"),
+    Entry(2, SECOND, b"c\n"),
     Entry(1, SECOND + 1, b"d2\n"),
     Entry(2, SECOND + 1, b"f\n"),
     Entry(1, SECOND + 1, b"g\n"),
