@@ -102,7 +102,10 @@ def _carries_body(environ: Mapping[str, Any], key: str, query: Mapping[str, Any]
 
 def _checksum_headers(body: Body) -> dict[str, str]:
     """Tell moto what was computed on the way in, and that the body is plain now."""
-    headers = {"HTTP_X_AMZ_CONTENT_SHA256": "UNSIGNED-PAYLOAD"}
+    headers = {
+        "HTTP_X_AMZ_CONTENT_SHA256": "UNSIGNED-PAYLOAD",
+        "HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM": "",
+    }
     for algorithm, value in body.checksums.items():
         headers["HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM"] = algorithm
         headers[f"HTTP_X_AMZ_CHECKSUM_{algorithm}"] = value

@@ -92,9 +92,19 @@ class ScopedObjects:
             return bytes(self._get(bucket, key).body)
 
     def put_file(
-        self, bucket: str, key: str, path: Path, *, content_type: str | None = None
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        *,
+        content_type: str | None = None,
+        kms_key_id: str | None = None,
     ) -> None:
         """Move a file in as the object's body; afterwards `path` is gone.
+
+        Args:
+            kms_key_id: the key that the object says it is encrypted with (contract B7); nothing
+                is.
 
         Raises:
             PermanentError: the bucket is missing; the file stays where it was.
@@ -103,14 +113,14 @@ class ScopedObjects:
         md5 = md5_of(path)
         body = self._s3().bodies.adopt(path)
         body.md5 = md5
-        self._put(bucket, key, body, content_type)
+        self._put(bucket, key, body, content_type, kms_key_id)
 
     def put_bytes(
         self, bucket: str, key: str, data: bytes, *, content_type: str | None = None
     ) -> None:
         """Write an object; raises PermanentError if the bucket is missing."""
         self._require_bucket(bucket)
-        self._put(bucket, key, self._s3().bodies.write(data), content_type)
+        self._put(bucket, key, self._s3().bodies.write(data), content_type, None)
 
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object as a client's DeleteObject does; absent is fine."""
@@ -127,13 +137,22 @@ class ScopedObjects:
             if s3.bucket(bucket) is None:
                 s3.backend(self._scope).create_bucket(bucket, self._scope.region)
 
-    def _put(self, bucket: str, key: str, body: Body, content_type: str | None) -> None:
+    def _put(
+        self,
+        bucket: str,
+        key: str,
+        body: Body,
+        content_type: str | None,
+        kms_key_id: str | None,
+    ) -> None:
         s3 = self._s3()
         try:
             with s3.changing():
                 owner = self._require_bucket(bucket)
-                stored = self._backend(owner).put_object(bucket, key, body)
-                body.fresh = False
+                encryption = "aws:kms" if kms_key_id else None
+                stored = self._backend(owner).put_object(
+                    bucket, key, body, encryption=encryption, kms_key_id=kms_key_id
+                )
                 if content_type:
                     stored.set_metadata({"Content-Type": content_type})
         finally:

@@ -6,6 +6,7 @@ compares them with what the client announced. Signatures are not verified.
 
 import base64
 import hashlib
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from emulator.storage.bodies import BLOCK
 COMPUTABLE = ("CRC32", "SHA1", "SHA256")
 _PREFIX = "HTTP_X_AMZ_CHECKSUM_"
 _NOT_ALGORITHMS = ("ALGORITHM", "MODE", "TYPE")
+_HEXADECIMAL = re.compile(rb"[0-9a-fA-F]{1,12}")
+_MAX_LINE = 16 * 1024
 
 
 class Rejected(Exception):
@@ -102,10 +105,7 @@ def _receive(environ: Mapping[str, Any], target: Path, algorithms: set[str]) -> 
             _write_all(file, block)
             size += len(block)
     if declared not in (None, "") and size != int(declared):
-        raise Rejected(
-            "IncompleteBody",
-            "You did not provide the number of bytes specified by the Content-Length HTTP header",
-        )
+        raise _incomplete()
     computed = {
         name: base64.b64encode(checksum.digest()).decode() for name, checksum in running.items()
     }
@@ -178,10 +178,17 @@ def _decoded(source: BinaryIO, trailers: dict[str, str]) -> Iterator[bytes]:
 
 
 def _chunk_size(line: bytes) -> int:
-    try:
-        return int(line.split(b";")[0], 16)
-    except ValueError:
-        raise Rejected("InvalidRequest", "The body is not valid aws-chunked data.") from None
+    digits = line.partition(b";")[0]
+    if not _HEXADECIMAL.fullmatch(digits):
+        raise Rejected("InvalidRequest", "The body is not valid aws-chunked data.")
+    return int(digits, 16)
+
+
+def _incomplete() -> Rejected:
+    return Rejected(
+        "IncompleteBody",
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    )
 
 
 class _Reader:
@@ -190,24 +197,33 @@ class _Reader:
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
         self._buffer = b""
+        self._at = 0
 
     def line(self, *, required: bool = True) -> bytes:
-        while b"\n" not in self._buffer:
-            block = self._source.read(BLOCK)
-            if not block:
+        """Return the next line, stripped; if not `required`, what is left at the end counts."""
+        pieces: list[bytes] = []
+        while (end := self._buffer.find(b"\n", self._at)) < 0:
+            pieces.append(self._buffer[self._at :])
+            if sum(map(len, pieces)) > _MAX_LINE:
+                raise Rejected("InvalidRequest", "The body is not valid aws-chunked data.")
+            if not self._fill():
                 if required:
-                    raise Rejected("IncompleteBody", "The request body terminated unexpectedly")
-                rest, self._buffer = self._buffer, b""
-                return rest.strip()
-            self._buffer += block
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line.strip()
+                    raise _incomplete()
+                return b"".join(pieces).strip()
+        pieces.append(self._buffer[self._at : end])
+        self._at = end + 1
+        return b"".join(pieces).strip()
 
     def exactly(self, count: int) -> Iterator[bytes]:
         while count:
-            block = self._buffer[:count] or self._source.read(min(count, BLOCK))
-            if not block:
-                raise Rejected("IncompleteBody", "The request body terminated unexpectedly")
-            self._buffer = self._buffer[len(block) :] if self._buffer else b""
+            if self._at == len(self._buffer) and not self._fill():
+                raise _incomplete()
+            block = self._buffer[self._at : self._at + count]
+            self._at += len(block)
             count -= len(block)
             yield block
+
+    def _fill(self) -> bool:
+        self._buffer = self._source.read(BLOCK)
+        self._at = 0
+        return bool(self._buffer)

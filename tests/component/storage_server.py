@@ -69,13 +69,22 @@ def client(url: str, service: str, account: str = ACCOUNT, region: str = REGION)
 def serving(root: Path) -> Iterator[Served]:
     """Serve a Storage from this process."""
     storage = Storage(root)
-    server = Server(application(storage), [("127.0.0.1", 0)], threads=20)
     try:
-        server.start()
-        yield Served(storage, server.addresses[0][1])
+        with serving_of(storage) as url:
+            yield Served(storage, int(url.rpartition(":")[2]))
+    finally:
+        storage.close()
+
+
+@contextmanager
+def serving_of(storage: Storage) -> Iterator[str]:
+    """Serve an open Storage; gives the URL."""
+    server = Server(application(storage), [("127.0.0.1", 0)], threads=20)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{server.addresses[0][1]}"
     finally:
         server.stop()
-        storage.close()
 
 
 @contextmanager

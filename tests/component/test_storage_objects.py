@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from storage_server import ACCOUNT, OTHER_ACCOUNT
+from storage_server import ACCOUNT, OTHER_ACCOUNT, client, serving_of
 
 from emulator.call import Objects, Scope
 from emulator.errors import PermanentError
@@ -40,6 +40,16 @@ def test_a_file_is_moved_in_and_its_bytes_are_never_copied(
     stored = objects.stat(BUCKET, "out/model.tar.gz")
     assert stored.path.stat().st_ino == inode
     assert (stored.size, stored.etag) == (7, hashlib.md5(b"weights").hexdigest())
+
+
+def test_an_object_names_the_key_it_was_put_with(
+    storage: Storage, objects: ScopedObjects, tmp_path: Path
+) -> None:
+    (tmp_path / "artifact").write_bytes(b"x")
+    objects.put_file(BUCKET, "k", tmp_path / "artifact", kms_key_id="alias/mine")
+    with serving_of(storage) as url:
+        head = client(url, "s3").head_object(Bucket=BUCKET, Key="k")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "alias/mine")
 
 
 def test_a_file_stays_where_it_was_if_the_bucket_is_missing(

@@ -303,6 +303,60 @@ def test_a_copy_of_a_multipart_object_reads_with_checksums(s3: Any, tmp_path: Pa
     assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == source.read_bytes()
 
 
+def test_a_copy_onto_itself_changes_the_metadata_alone(s3: Any, served: Served) -> None:
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"data", Metadata={"a": "b"})
+    named = {"Bucket": BUCKET, "Key": "k", "CopySource": f"{BUCKET}/k"}
+    s3.copy_object(**named, Metadata={"c": "d"}, MetadataDirective="REPLACE")
+    reply = s3.get_object(Bucket=BUCKET, Key="k")
+    assert (reply["Body"].read(), reply["Metadata"]) == (b"data", {"c": "d"})
+    assert len(bodies(served)) == 1
+
+
+def test_completing_twice_or_with_other_parts_is_answered_as_s3_does(
+    s3: Any, served: Served
+) -> None:
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"]
+    named = {"Bucket": BUCKET, "Key": "k", "UploadId": upload}
+    tags = [s3.upload_part(**named, PartNumber=n, Body=b"%d" % n)["ETag"] for n in (1, 2)]
+    wrong = {"Parts": [{"PartNumber": 1, "ETag": tags[1]}]}
+    with pytest.raises(ClientError) as error:
+        s3.complete_multipart_upload(**named, MultipartUpload=wrong)
+    assert_refused(error, "InvalidPart", 400)
+    assert len(bodies(served)) == 2, "the parts are kept, what was joined is not"
+    only_second = {"Parts": [{"PartNumber": 2, "ETag": tags[1]}]}
+    for _ in range(2):
+        s3.complete_multipart_upload(**named, MultipartUpload=only_second)
+        assert s3.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"2"
+        assert len(bodies(served)) == 1
+
+
+def test_a_listing_goes_on_page_by_page(s3: Any, served: Served) -> None:
+    objects = served.storage.objects()
+    keys = sorted(f"{n % 7}/{n:04}" for n in range(1100))
+    for key in keys:
+        objects.put_bytes(BUCKET, key, b"")
+    pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET))
+    assert [o["Key"] for page in pages for o in page["Contents"]] == keys
+    assert len(pages) == 2
+    folders = s3.list_objects_v2(Bucket=BUCKET, Delimiter="/")["CommonPrefixes"]
+    assert [folder["Prefix"] for folder in folders] == [f"{n}/" for n in range(7)]
+    doomed = {"Objects": [{"Key": key} for key in keys[:1000]], "Quiet": True}
+    s3.delete_objects(Bucket=BUCKET, Delete=doomed)
+    assert [info.key for info in objects.list(BUCKET)] == keys[1000:]
+
+
+def test_a_write_on_condition_that_nothing_is_there_happens_once(s3: Any) -> None:
+    def write(n: int) -> bool:
+        try:
+            s3.put_object(Bucket=BUCKET, Key="k", Body=b"%d" % n, IfNoneMatch="*")
+        except s3.exceptions.ClientError as error:
+            return bool(error.response["Error"]["Code"] != "PreconditionFailed")
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(write, range(16))) == 1
+
+
 def test_a_part_copied_from_a_range_holds_that_range(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="source", Body=b"0123456789")
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"]
