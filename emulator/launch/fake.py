@@ -109,12 +109,11 @@ class FakeLauncher:
                 raise behaviour.start_error
             self.started.append(spec)
             container = self._new(spec, behaviour)
-        if behaviour.effect:
-            behaviour.effect(spec)
-        with self._engine():
+            if behaviour.effect:
+                behaviour.effect(spec)
             self._containers[container.handle] = container
             self._changed.notify_all()
-        return container.handle
+            return container.handle
 
     def observe(self, handle: str) -> Observed | None:
         with self._engine():
