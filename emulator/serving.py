@@ -85,7 +85,6 @@ class Server:
 
         Raises OSError if an address cannot be bound; then none of them is served.
         """
-        logging.getLogger("_granian").setLevel(logging.WARNING)
         sockets: list[socket.socket] = []
         try:
             for address in self._wanted:
@@ -125,6 +124,8 @@ class Server:
                 bound.close()
                 raise OSError("the server is stopped")
             if self._loop is None:
+                # One line per worker that starts or stops says nothing that ours do not.
+                logging.getLogger("_granian").setLevel(logging.WARNING)
                 # Granian asks for a loop even for WSGI; it never runs.
                 self._loop = asyncio.new_event_loop()
             listener = _Listener(bound, self._run, self._loop, self._threads)

@@ -97,6 +97,26 @@ def test_bytes_after_a_reply_spoil_only_their_own_connection(
     assert [endpoint.invoke().body for _ in range(5)] == [b"ok"] * 5
 
 
+def test_what_a_container_says_unasked_on_an_idle_connection_answers_nobody(
+    endpoint: Endpoint, container: Start
+) -> None:
+    idle, said = threading.Event(), threading.Event()
+
+    def answer(exchange: Exchange) -> bool:
+        exchange.send(OK)
+        if exchange.number == 1:
+            idle.wait(10)
+            exchange.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+            said.set()
+        return True
+
+    endpoint.serve(container(answer).target())
+    assert endpoint.invoke().body == b"ok"
+    idle.set()
+    assert said.wait(10)
+    assert endpoint.invoke().body == b"ok"
+
+
 def test_connections_are_kept_and_used_again(endpoint: Endpoint, container: Start) -> None:
     server = container(echo)
     endpoint.serve(server.target())
@@ -143,6 +163,23 @@ def test_a_closed_target_finishes_what_it_has_and_takes_nothing_new(
         release.set()
         assert under_way.result(10).body == b"slow"
     assert old.drained(10)
+
+
+def test_a_target_that_closes_just_when_chosen_makes_way_for_the_fresh_route(
+    endpoint: Endpoint, container: Start
+) -> None:
+    old, new = container(echo), container(echo)
+
+    class ClosesWhenChosen(Target):
+        def enter(self) -> bool:
+            endpoint.serve(new.target("i-new"))
+            self.close()
+            return super().enter()
+
+    chosen = ClosesWhenChosen("127.0.0.1", old.port, instance_id="i-old")
+    endpoint.serve(chosen)
+    assert endpoint.invoke(b"abc").body == b"abc"
+    assert (old.requests, new.requests, chosen.inflight) == (0, 1, 0)
 
 
 def test_no_invocation_fails_while_routes_are_swapped_all_the_time(
