@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import MutableMapping
 from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ def up(settings: Settings) -> None:
     with claim.claimed(settings.state) as held:
         ports.check_free(settings)
         asked = _listen_to_signals()
+        _leave_aws(os.environ)
         # Takes a second or more: after the cheap checks have passed.
         from emulator.assemble import assemble
 
@@ -61,6 +63,20 @@ def _serve(assembly: "Assembly", held: claim.Claim, asked: threading.Event) -> N
     finally:
         assembly.close()
     log.info("stopped")
+
+
+def _leave_aws(environ: MutableMapping[str, str]) -> None:
+    """Forget the user's AWS configuration: an absent profile, say, would fail our own requests.
+
+    What emulates S3 and its like here makes boto3 sessions, which read all that.
+    """
+    for name in [name for name in environ if name.startswith("AWS_")]:
+        del environ[name]
+    environ.update(
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_EC2_METADATA_DISABLED="true",
+    )
 
 
 def _listen_to_signals() -> threading.Event:

@@ -8,10 +8,11 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from emulator.cli.clients import variables
@@ -61,7 +62,7 @@ def demo(mnist: Path | None, download: bool, state: Path | None, folder: Path) -
         runs = _runs(digits, folder, state, tell)
     except (dataset.NoDigits, EmulatorFailed) as problem:
         raise click.ClickException(str(problem)) from None
-    except JobFailed as problem:
+    except (JobFailed, BotoCoreError, ClientError) as problem:
         log = folder / "emulator.log"
         console.print(f"\nThe end of {log}:", *service.last_lines(log), sep="\n  ", markup=False)
         raise click.ClickException(str(problem)) from None
@@ -87,7 +88,8 @@ def _runs(
 ) -> list[Measured]:
     """Run every framework's main job on one emulator, which is stopped at the end."""
     log = folder / "emulator.log"
-    with _state_directory(state) as directory, _emulator(directory, log, tell):
+    kept = state is not None
+    with _state_directory(state) as directory, _emulator(directory, log, tell, kept=kept):
         return [_measure(framework, digits, folder, tell) for framework in frameworks(REGION)]
 
 
@@ -101,7 +103,8 @@ def _state_directory(kept: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _emulator(state: Path, log: Path, tell: Narration) -> Iterator[None]:
+def _emulator(state: Path, log: Path, tell: Narration, *, kept: bool) -> Iterator[None]:
+    """Run an emulator inside the block; unless its state is kept, nothing of it is left."""
     with tell.phase("emulator started"):
         emulator = service.start(state, log)
     try:
@@ -110,6 +113,9 @@ def _emulator(state: Path, log: Path, tell: Narration) -> Iterator[None]:
         yield
     finally:
         with tell.phase("emulator stopped"):
+            if not kept:
+                with suppress(OSError):  # it may be what failed
+                    emulator.reset()
             emulator.stop()
 
 

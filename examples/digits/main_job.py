@@ -17,7 +17,7 @@ from typing import Any
 
 import boto3
 import numpy as np
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 from numpy.typing import NDArray
 
 from examples.digits.dataset import Bytes, Digits
@@ -27,6 +27,7 @@ _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _POLL_SECONDS = 0.25
 _BATCH = 500  # digits per invocation: 1.6 MB
 _FEW = 10_000
+_STOP_TRIES = 150  # seconds; SageMaker gives a script 120 to end
 _METRICS = [
     {"Name": "test:accuracy", "Regex": r"accuracy=([0-9.]+)"},
     {"Name": "train:loss", "Regex": r"loss=([0-9.]+)"},
@@ -182,7 +183,20 @@ class MainJob:
             },
             StoppingCondition={"MaxRuntimeInSeconds": 3600},
         )
-        return self._followed()
+        try:
+            return self._followed()
+        except BaseException:  # Ctrl-C, too: nothing goes on running
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        """Stop the training job unless it has ended, and wait for its end."""
+        with suppress(ClientError, WaiterError):
+            self._sagemaker.stop_training_job(TrainingJobName=self._name)
+            waiter = self._sagemaker.get_waiter("training_job_completed_or_stopped")
+            waiter.wait(
+                TrainingJobName=self._name, WaiterConfig={"Delay": 1, "MaxAttempts": _STOP_TRIES}
+            )
 
     def _followed(self) -> dict[str, Any]:
         """Wait for the training job's end, showing its log lines as they come."""
@@ -264,7 +278,7 @@ class MainJob:
         with suppress(ClientError):
             client.delete_endpoint(EndpointName=name)
             waiter = client.get_waiter("endpoint_deleted")
-            waiter.wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+            waiter.wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": _STOP_TRIES})
         with suppress(ClientError):
             client.delete_endpoint_config(EndpointConfigName=name)
         with suppress(ClientError):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ class Emulator:
     url: str
     log: Path
     process: "subprocess.Popen[str]"
+
+    def reset(self) -> None:
+        """Remove all resources, objects and containers of it."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener.open(f"{self.url}/_emulator/reset", data=b"", timeout=_STOP_SECONDS).close()
 
     def stop(self) -> None:
         """Stop it; raises EmulatorFailed if that takes too long or goes wrong."""
