@@ -83,8 +83,11 @@ class Artifacts:
     def _upload_files(
         self, scope: Scope, directories: Sequence[Path], bucket: str, folder: str
     ) -> None:
-        """Upload the files themselves, for OutputDataConfig.CompressionType NONE."""
-        for directory in directories:
+        """Move the files themselves to S3, for OutputDataConfig.CompressionType NONE.
+
+        Of equal names the first directory's is kept, as in an archive: it is written last.
+        """
+        for directory in reversed(directories):
             for name, path in walk(directory):
                 if path.is_file() and not path.is_symlink():
                     self._objects(scope).put_file(bucket, f"{folder}/{name}", path)

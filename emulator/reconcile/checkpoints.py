@@ -1,11 +1,12 @@
 """Checkpoints: /opt/ml/checkpoints restored at the start and mirrored to S3 (contract B10)."""
 
 import contextlib
+import json
 import logging
+import os
 import shutil
 import stat
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from emulator.call import Record, Scope
 from emulator.reconcile.artifacts import Objects
@@ -22,6 +23,7 @@ class Checkpoints:
     """Mirrors the checkpoint directories of running jobs.
 
     Files of the workspace are copied, never linked: the container goes on writing to its own.
+    What S3 has of them is noted in a file of the workspace, so that the next run goes on there.
 
     Args:
         objects: S3 as a scope sees it.
@@ -29,7 +31,6 @@ class Checkpoints:
 
     def __init__(self, objects: Callable[[Scope], Objects]) -> None:
         self._objects = objects
-        self._seen: dict[Path, dict[str, Version]] = {}
 
     def restore(self, record: Record, workspace: Workspace) -> None:
         """Copy what S3 has into the workspace; a job without CheckpointConfig needs nothing."""
@@ -43,7 +44,7 @@ class Checkpoints:
                 target = workspace.checkpoints / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(info.path, target)
-        self._seen[workspace.root] = _versions(workspace)
+        _note(workspace, _versions(workspace))
 
     def mirror(self, record: Record, workspaces: Sequence[Workspace]) -> None:
         """Upload what is new or changed since the last call, and delete what is gone.
@@ -56,7 +57,9 @@ class Checkpoints:
         bucket, prefix = split_uri(record.document["CheckpointConfig"]["S3Uri"])
         objects = self._objects(record.scope)
         for workspace in workspaces:
-            now, seen = _versions(workspace), self._seen.get(workspace.root, {})
+            now, seen = _versions(workspace), _noted(workspace)
+            if now == seen:
+                continue
             for name in [name for name in now if now[name] != seen.get(name)]:
                 copy = workspace.root / "checkpoint.upload"
                 try:
@@ -69,16 +72,25 @@ class Checkpoints:
                     objects.put_file(bucket, _folder(prefix) + name, copy)
             for name in seen.keys() - now.keys():
                 objects.delete(bucket, _folder(prefix) + name)
-            self._seen[workspace.root] = now
-
-    def forget(self, directory: Path) -> None:
-        """Drop what is remembered of the workspaces below a job's directory."""
-        for root in [root for root in self._seen if root.is_relative_to(directory)]:
-            del self._seen[root]
+            _note(workspace, now)
 
 
 def _folder(prefix: str) -> str:
     return prefix.rstrip("/") + "/" if prefix else ""
+
+
+def _note(workspace: Workspace, versions: dict[str, Version]) -> None:
+    new = workspace.root / "checkpoints.new"
+    new.write_text(json.dumps(versions))
+    os.replace(new, workspace.root / "checkpoints.json")
+
+
+def _noted(workspace: Workspace) -> dict[str, Version]:
+    try:
+        noted = json.loads((workspace.root / "checkpoints.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    return {name: (size, changed) for name, (size, changed) in noted.items()}
 
 
 def _versions(workspace: Workspace) -> dict[str, Version]:

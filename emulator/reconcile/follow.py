@@ -33,6 +33,8 @@ class Followers:
     ) -> None:
         """Pass on what the container writes after `since`; a second call changes nothing.
 
+        If the engine stops giving the lines, `ended` is called too, and a further call goes on.
+
         Args:
             handle: the container.
             sink: takes lines in the order written.
@@ -76,6 +78,8 @@ class Followers:
             capture(self._launcher.logs(handle, since=since), sink)
         except EmulatorError as error:
             log.warning("container %s: its output can't be read: %s", handle[:12], error)
+            with self._guard:
+                self._threads.pop(handle, None)
         except Exception:
             log.exception("container %s: its output can't be kept", handle[:12])
         finally:

@@ -1,5 +1,6 @@
 """FailureReason texts (contract B4, C4): SageMaker's words first, then what we can add; pure."""
 
+import errno
 import re
 
 from emulator.call import Document
@@ -11,6 +12,10 @@ INTERNAL = "InternalServerError: We encountered an internal error. Please try ag
 INTERRUPTED = (
     "InternalServerError: The emulator was stopped while this training job was running."
     " What it had written was saved. Create the job again to run it anew."
+)
+REMOVED = (
+    f"{INTERNAL} A container of this training job was removed by somebody else while the job was"
+    " running. What it had written was saved."
 )
 SERVICE = "Request to service failed. If failure persists after retry, contact customer support."
 _ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.[^/]+/([^:@]+)")
@@ -35,6 +40,15 @@ def download(detail: str) -> str:
     """Return the reason for input that could not be staged; staging may have worded it already."""
     prefix = "ClientError: Data download failed:"
     return _cut(detail if detail.startswith(prefix) else prefix + detail)
+
+
+def detail(error: Exception) -> str:
+    """Return what to say of an error that data met on its way, on this machine's disk or in S3."""
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Insufficient disk space"
+    return f"{error.strerror}: '{error.filename}'"
 
 
 def upload(detail: str) -> str:

@@ -169,4 +169,5 @@ class Supervisor:
             if failures + 1 < TRIES:
                 return 2.0**failures, failures + 1
             reconciler.give_up(record, error)
-            return 0.0, 0
+            # An ended resource that can't be tidied up is left to the next start.
+            return None if reconciler.settled(record) else 0.0, 0

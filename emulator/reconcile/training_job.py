@@ -90,9 +90,7 @@ class TrainingJobs:
     def forget(self, scope: Scope, name: str) -> None:
         """Leave nothing of an ended or deleted job behind but its document."""
         self._remove(self._launcher.find(labels.of(self.kind, scope, name)))
-        directory = self._job_directory(scope, name)
-        self._artifacts.discard(directory)
-        self._checkpoints.forget(directory)
+        self._artifacts.discard(self._job_directory(scope, name))
 
     def settled(self, record: Record) -> bool:
         """Say whether the resource needs no look at the start of a run."""
@@ -100,7 +98,8 @@ class TrainingJobs:
 
     def give_up(self, record: Record, error: Exception) -> None:
         """Fail the job after an unexpected error has come back too often."""
-        self._fail(record, reasons.INTERNAL)
+        if Phase(record.phase) not in life.FINAL:
+            self._fail(record, reasons.INTERNAL)
 
     def interrupt(self, record: Record, grace: float) -> None:
         """Stop the job's containers because the emulator itself ends; they stay for the next run.
@@ -140,8 +139,8 @@ class TrainingJobs:
             for number, host in enumerate(hosts):
                 workspace = self._workspace(record, host)
                 self._artifacts.stage_channels(record, workspace, number, len(hosts))
-        except PermanentError as error:
-            return self._fail(record, reasons.download(str(error)))
+        except (PermanentError, OSError) as error:
+            return self._fail(record, reasons.download(reasons.detail(error)))
         if self._overdue(record):
             self._move(record, Event.RUNTIME_EXCEEDED)
         else:
@@ -149,53 +148,44 @@ class TrainingJobs:
         return 0.0
 
     def _train(self, record: Record) -> float:
-        hosts = self._hosts(record)
-        if len(hosts) < len(contract.hosts(record.document)):
-            if record.document["Emulator"].get("Launched"):
-                log.error("TrainingJob/%s: a container was removed by somebody else", record.name)
-                self._remove(hosts)
-                return self._fail(record, reasons.INTERNAL)
+        if not record.document["Emulator"].get("Launched"):
             return self._launch(record)
+        hosts = self._hosts(record)
         self._follow(record, hosts)
-        interrupted = record.document["Emulator"].get("Interrupted", False)
-        failed = next(
-            (host for host in hosts if not host.running and (host.exit_code or interrupted)), None
-        )
-        if failed is None and any(host.running for host in hosts):
+        reason = self._why_failed(record, hosts)
+        running = [host for host in hosts if host.running]
+        if running and not reason:
             if self._overdue(record):
                 self._move(record, Event.RUNTIME_EXCEEDED)
                 return 0.0
             self._mirror(record)
             return min(LOOK_AGAIN, max(0.0, self._deadline(record) - now()))
-        if failed is not None:
-            self._stop_all([host for host in hosts if host.running], self._stop_grace)
+        self._stop_all(running, self._stop_grace)
         self._finish_logs(record, hosts)
         changes = self._final_metrics(record, hosts)
-        if failed is None:
-            self._move(record, Event.EXITED_ZERO, **changes)
+        if reason:
+            self._move(record, Event.EXITED_NONZERO, FailureReason=reason, **changes)
         else:
-            changes["FailureReason"] = self._why_failed(record, failed)
-            self._move(record, Event.EXITED_NONZERO, **changes)
+            self._move(record, Event.EXITED_ZERO, **changes)
         return 0.0
 
-    def _upload(self, record: Record) -> float | None:
-        workspaces = self._workspaces(record)
-        changes: Document = {}
-        try:
-            self._checkpoints.mirror(record, workspaces)
-            self._artifacts.upload(record, workspaces)
-        except PermanentError as error:
-            log.warning("TrainingJob/%s: artifacts not saved: %s", record.name, error)
-            if Phase(record.phase) is Phase.UPLOADING:
-                changes["FailureReason"] = reasons.upload(str(error))
-            self._move(record, Event.FAULT, **changes)
-        else:
-            self._move(record, Event.SAVED)
+    def _upload(self, record: Record) -> float:
+        workspaces, problems = self._workspaces(record), list[str]()
+        # What one of them can't save must not cost what the other can.
+        for save in (self._artifacts.upload, self._checkpoints.mirror):
+            try:
+                save(record, workspaces)
+            except (PermanentError, OSError) as error:
+                log.warning("TrainingJob/%s: not everything is saved: %s", record.name, error)
+                problems.append(reasons.detail(error))
+        if problems:
+            return self._fail(record, reasons.upload(problems[0]))
+        self._move(record, Event.SAVED)
         return 0.0
 
     def _stop(self, record: Record) -> float:
         hosts = self._hosts(record)
-        if not hosts:
+        if not hosts and not record.document.get("Emulator", {}).get("Launched"):
             self._move(record, Event.NOTHING_RAN)
             return 0.0
         self._follow(record, hosts)
@@ -207,12 +197,19 @@ class TrainingJobs:
     # What the phases share.
 
     def _launch(self, record: Record) -> float:
-        document, names = record.document, contract.hosts(record.document)
+        """Start what does not run yet; a killed run may have started some of the hosts."""
+        document = record.document
         for warning in document["Emulator"].get("Warnings", ()):
             log.warning("TrainingJob/%s: %s", record.name, warning)
+        there = {host.labels[labels.HOST] for host in self._hosts(record)}
+        missing = [host for host in contract.hosts(document) if host not in there]
         try:
-            for host in names:
+            for host in missing:
                 self._checkpoints.restore(record, self._workspace(record, host))
+        except (PermanentError, OSError) as error:
+            return self._fail(record, reasons.download(reasons.detail(error)))
+        try:
+            for host in missing:
                 self._launcher.start(self._spec(record, host))
         except PermanentError as error:
             self._remove(self._hosts(record))
@@ -245,12 +242,16 @@ class TrainingJobs:
             peers=tuple(hosts),
         )
 
-    def _why_failed(self, record: Record, failed: Observed) -> str:
+    def _why_failed(self, record: Record, hosts: list[Observed]) -> str:
+        """Return why the job has failed, as far as one can see now; empty if it has not."""
         if record.document["Emulator"].get("Interrupted"):
             return reasons.INTERRUPTED
-        host = failed.labels[labels.HOST]
-        text = self._workspace(record, host).failure_text()
-        return reasons.exit_code(text, failed.exit_code or 0, out_of_memory=failed.out_of_memory)
+        failed = [host for host in hosts if host.exit_code]
+        if failed:
+            first = min(failed, key=lambda host: host.finished_at)
+            text = self._workspace(record, first.labels[labels.HOST]).failure_text()
+            return reasons.exit_code(text, first.exit_code or 0, out_of_memory=first.out_of_memory)
+        return reasons.REMOVED if len(hosts) < len(contract.hosts(record.document)) else ""
 
     def _follow(self, record: Record, hosts: list[Observed]) -> None:
         for observed in hosts:
@@ -289,7 +290,12 @@ class TrainingJobs:
         return f"{record.name}/{host}-{int(record.document['TrainingStartTime'])}"
 
     def _hosts(self, record: Record) -> list[Observed]:
-        return self._launcher.find(labels.of(self.kind, record.scope, record.name))
+        """Return the containers that run or have run.
+
+        One that was only created is the trace of an emulator killed in between; a start mends it.
+        """
+        found = self._launcher.find(labels.of(self.kind, record.scope, record.name))
+        return [host for host in found if host.running or host.exit_code is not None]
 
     def _stop_all(self, running: list[Observed], grace: float) -> None:
         if not running:
@@ -324,7 +330,14 @@ class TrainingJobs:
         return [self._workspace(record, host) for host in contract.hosts(record.document)]
 
     def _fail(self, record: Record, reason: str) -> float:
-        self._move(record, Event.FAULT, FailureReason=reason)
+        """End the job by a fault: as failed, or as stopped and then without a reason.
+
+        A job whose container has failed keeps that as its reason.
+        """
+        changes: Document = {}
+        if life.MOVES[Phase(record.phase), Event.FAULT] is Phase.FAILED:
+            changes["FailureReason"] = record.document.get("FailureReason", reason)
+        self._move(record, Event.FAULT, **changes)
         return 0.0
 
     def _move(self, record: Record, event: Event, **changes: object) -> None:
