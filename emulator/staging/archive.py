@@ -67,7 +67,12 @@ def pack_output(outputs: Sequence[Path], target: Path) -> bool:
 
 
 def walk(directory: Path) -> Iterator[Member]:
-    """Yield every entry below a directory as ``(name, path)``; an absent one has none."""
+    """Yield every entry below a directory as ``(name, path)``; an absent one has none.
+
+    A link in a directory's place leads nowhere: a container may have put it there.
+    """
+    if directory.is_symlink():
+        return
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):

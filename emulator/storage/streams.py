@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS streams (
     log_group TEXT NOT NULL, stream TEXT NOT NULL, UNIQUE (account, region, log_group, stream)
 );
 CREATE TABLE IF NOT EXISTS lines (
-    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL
+    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, at REAL NOT NULL, text TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS lines_of_stream ON lines (stream, id);
 """
@@ -55,7 +55,7 @@ class LogStreams:
 
     def put(self, scope: Scope, group: str, stream: str, lines: Sequence[Line]) -> None:
         """Append lines; makes the group and the stream if need be, even for no lines."""
-        events = [(int(line.at * 1000), line.text) for line in lines]
+        events = [(line.at, line.text) for line in lines]
         with self._lock:
             self._stream(scope, group, stream)
             number = self._number(scope, group, stream)
@@ -68,12 +68,16 @@ class LogStreams:
             self._show(scope, group, stream, events)
 
     def last(self, scope: Scope, group: str, stream: str) -> float:
-        """Return the epoch seconds of a stream's last line, 0.0 if it has none."""
+        """Return the epoch seconds of a stream's last line as they were put, 0.0 if it has none.
+
+        They are kept as exactly as they came, though clients read milliseconds: whoever goes on
+        after this line must neither repeat nor miss one of the same millisecond.
+        """
         with self._lock:
             number = self._ids.get((scope.account, scope.region, group, stream))
             query = "SELECT max(at) FROM lines WHERE stream = ?"
             (at,) = self._connection.execute(query, (number,)).fetchone()
-        return (at or 0) / 1000
+        return at or 0.0
 
     def _stream(self, scope: Scope, group: str, stream: str) -> None:
         backend = logs_backends[scope.account][scope.region]
@@ -81,14 +85,14 @@ class LogStreams:
         backend.ensure_log_stream(group, stream)
 
     def _show(
-        self, scope: Scope, group: str, stream: str, events: Sequence[tuple[int, str]]
+        self, scope: Scope, group: str, stream: str, events: Sequence[tuple[float, str]]
     ) -> None:
         if events:
             # The group's own method, because the backend's drops lines older than two weeks and
             # refuses lines out of order.
             backend = logs_backends[scope.account][scope.region]
             backend.groups[group].put_log_events(
-                stream, [{"timestamp": at, "message": text} for at, text in events]
+                stream, [{"timestamp": int(at * 1000), "message": text} for at, text in events]
             )
 
     def _number(self, scope: Scope, group: str, stream: str) -> int:
