@@ -4,14 +4,18 @@ A violation is worded as in contract A2. The model is read when the first value 
 invocation with nothing unusual never waits for it.
 """
 
+import gzip
 import re
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
-from botocore.loaders import Loader
+import orjson
 
 from emulator.errors import ValidationError
 
+_DATA = "sagemaker-runtime/2017-05-13/service-2.json.gz"
 _UNREMARKABLE = 256
 # Java's classes in the model's patterns; Python knows neither of them.
 _CLASSES = {
@@ -57,7 +61,12 @@ def check(member: str, value: str) -> None:
 
 @cache
 def _constraints() -> dict[str, _Constraint]:
-    shapes = Loader().load_service_model("sagemaker-runtime", "service-2")["shapes"]
+    # find_spec locates botocore without importing it, which would take longer than all the rest.
+    spec = find_spec("botocore")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("botocore is not installed")
+    path = Path(spec.origin).parent / "data" / _DATA
+    shapes = orjson.loads(gzip.decompress(path.read_bytes()))["shapes"]
     return {
         member: _constraint(shapes[reference["shape"]])
         for member, reference in shapes["InvokeEndpointInput"]["members"].items()
