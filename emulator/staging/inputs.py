@@ -16,6 +16,9 @@ from emulator.errors import PermanentError, TemporaryError
 
 T = TypeVar("T")
 
+# Another file system, a file system without links, or the most links that a file may have.
+_NO_LINKS = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP})
+
 FAILED = "ClientError: Data download failed:"
 
 
@@ -132,9 +135,21 @@ def stage(
             that cannot be a file. The message is fit for a FailureReason.
         TemporaryError: an object was replaced while it was being staged.
     """
-    destination.mkdir(parents=True, exist_ok=True)
-    chosen = _chosen(objects, source)
-    paths = _paths(chosen)
+    paths = _paths(_chosen(objects, source))
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+        return _link_all(paths, destination, on_progress or _ignore)
+    except OSError as error:
+        raise _failure(error) from error
+
+
+def _ignore(staged: Staged) -> None:
+    """Nobody wants to know."""
+
+
+def _link_all(
+    paths: Mapping[str, ObjectLike], destination: Path, on_progress: Callable[[Staged], None]
+) -> Staged:
     made: set[str] = set()
     size = 0
     for count, (path, info) in enumerate(paths.items(), start=1):
@@ -144,11 +159,10 @@ def stage(
             made.add(parent)
         _place(info, f"{destination}/{path}")
         size += info.size
-        if on_progress and count % 1000 == 0:
+        if count % 1000 == 0:
             on_progress(Staged(count, size))
     staged = Staged(len(paths), size)
-    if on_progress:
-        on_progress(staged)
+    on_progress(staged)
     return staged
 
 
@@ -257,7 +271,13 @@ def _place(info: ObjectLike, target: str) -> None:
     except FileNotFoundError:
         raise TemporaryError(f"{FAILED}The object '{info.key}' changed during download") from None
     except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP):
-            raise PermanentError(f"{FAILED}{error.strerror}: '{info.key}'") from error
-        # Another file system, or the most links that a file may have.
+        if error.errno not in _NO_LINKS:
+            raise
         shutil.copyfile(info.path, target)
+
+
+def _failure(error: OSError) -> PermanentError:
+    """Word what this machine refused; the sentence for a full disk is SageMaker's (contract B4)."""
+    if error.errno == errno.ENOSPC:
+        return PermanentError(f"{FAILED}Insufficient disk space")
+    return PermanentError(f"{FAILED}{error.strerror}")

@@ -66,10 +66,12 @@ class StoredKey(moto_s3.FakeKey):  # type: ignore[misc]
 
     Attributes:
         file: the body's name.
+        md5: of the body, if it was needed and the ETag is none.
         checksums: a part's checksums by algorithm, for the checksum of the whole.
     """
 
     file: str
+    md5: str | None = None
     disposed: bool
     _etag: str | None
     checksums: Mapping[str, str] = MappingProxyType({})
@@ -82,8 +84,7 @@ class StoredKey(moto_s3.FakeKey):  # type: ignore[misc]
 
     @property
     def body(self) -> Body:
-        etag = self._etag if self._etag and "-" not in self._etag else None
-        return Body(Here.bodies.path(self.file), 0, self.contentsize, md5=etag)
+        return Body(Here.bodies.path(self.file), 0, self.contentsize, md5=self._known_md5())
 
     @property
     def value(self) -> Body:
@@ -100,12 +101,26 @@ class StoredKey(moto_s3.FakeKey):  # type: ignore[misc]
         new.fresh = False
         self.file = new.path.name
         self.contentsize = len(new)
+        self.md5 = new.md5
         self._etag = self._etag or new.md5
+
+    def _known_md5(self) -> str | None:
+        plain = self._etag is not None and "-" not in self._etag
+        return self._etag if plain else self.md5
+
+    def digest(self) -> str:
+        """Return the MD5 of the body, which is not what the ETag of a multipart upload holds.
+
+        Raises FileNotFoundError if the body was removed meanwhile.
+        """
+        if self._known_md5() is None:
+            self.md5 = md5_of(Here.bodies.path(self.file))
+        return self._known_md5() or ""
 
     @property
     def etag(self) -> str:
         if self._etag is None:
-            self._etag = md5_of(Here.bodies.path(self.file))
+            self._etag = self.digest()
         return f'"{self._etag}"'
 
     def dispose(self, garbage: bool = False) -> None:

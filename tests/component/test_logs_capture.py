@@ -8,7 +8,7 @@ import pytest
 
 from emulator import clock
 from emulator.call import Scope
-from emulator.logs import LogLine, LogSink, capture
+from emulator.logs import LogLine, LogSink, capture, from_request
 from emulator.logs.capture import MAX_MESSAGE, split
 
 SCOPE = Scope("123456789012", "us-east-1")
@@ -106,3 +106,25 @@ def test_an_empty_line_is_kept_as_a_space() -> None:
     recorder = Recorder()
     LogSink(recorder).append(SCOPE, "g", "s", [LogLine(1.0, ""), LogLine(2.0, "\ttab")])
     assert [line.text for line in recorder.lines] == [" ", "\ttab"]
+
+
+def test_a_sink_that_fails_ends_the_capture() -> None:
+    def endless() -> Iterator[LogLine]:
+        while True:
+            yield LogLine(1.0, "x")
+
+    def refuse(lines: Sequence[LogLine]) -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        capture(endless(), refuse)
+
+
+def test_values_in_lines_are_published_at_the_lines_time() -> None:
+    recorder = Recorder()
+    sink = LogSink(recorder)
+    sink.append(SCOPE, "g", "s", [LogLine(5.0, "loss=0.5;")])
+    definitions = from_request([{"Name": "loss", "Regex": "loss=(.*?);"}])
+    sink.publish(SCOPE, "n", {}, definitions, recorder.lines)
+    assert recorder.values == [("loss", 0.5, 5.0)]
+    assert sink.last(SCOPE, "g", "s") == 5.0

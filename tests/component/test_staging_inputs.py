@@ -76,6 +76,19 @@ def test_another_file_system_gets_copies(
     assert not (tmp_path / "a").samefile(objects.body(BUCKET, "p/a"))
 
 
+def test_a_full_disk_is_said_to_be_full(
+    objects: ScopedObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    put(objects, "p/a")
+    monkeypatch.setattr(inputs.os, "link", refuse)
+    with pytest.raises(PermanentError) as error:
+        stage(objects, Source(f"s3://{BUCKET}/p"), tmp_path)
+    assert str(error.value) == "ClientError: Data download failed:Insufficient disk space"
+
+
 @pytest.mark.parametrize("hosts", [1, 2, 3, 7])
 def test_shards_are_disjoint_complete_and_by_key_order(
     objects: ScopedObjects, tmp_path: Path, hosts: int
