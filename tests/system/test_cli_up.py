@@ -170,3 +170,10 @@ def test_the_aws_command_line_works_with_nothing_but_the_exports(
     assert done.stdout.startswith("some text")
     assert '"Endpoints"' in done.stdout
     assert done.stdout.split()[-1] == "123456789012"
+
+
+def test_the_users_own_aws_configuration_does_not_reach_the_emulator(launched) -> None:
+    running = launched(AWS_PROFILE="absent", AWS_CONFIG_FILE="/nonexistent", AWS_REGION="mars")
+    bucket = running.bucket()
+    assert bucket in [found["Name"] for found in running.client("s3").list_buckets()["Buckets"]]
+    assert running.client("logs").describe_log_groups()["logGroups"] == []
