@@ -33,6 +33,7 @@ from emulator.catalogue.recipes import (
     Recipe,
     files_of,
     fingerprint,
+    is_command,
     recipe,
     source_directory,
 )
@@ -271,7 +272,10 @@ class _Work:
     def _write_context(self, recipe: Recipe, context: IO[bytes]) -> None:
         with tarfile.open(fileobj=context, mode="w") as archive:
             for path, file in files_of(recipe.name, self._source):
-                archive.add(file, path)
+                entry = archive.gettarinfo(file, path)
+                entry.mode = 0o755 if is_command(file) else 0o644
+                with file.open("rb") as content:
+                    archive.addfile(entry, content)
             if recipe.wheels:
                 lock = self._source / recipe.name / "requirements.lock"
                 archive.add(wheels.download(recipe.name, lock), "wheels")

@@ -80,8 +80,16 @@ def files_of(name: str, source: Path) -> Iterator[tuple[str, Path]]:
         folders.append((source / "toolkit", "toolkit/"))
     for folder, prefix in folders:
         for file in sorted(folder.rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts and file.name != "README.md":
-                yield prefix + file.relative_to(folder).as_posix(), file
+            path = file.relative_to(folder)
+            # What tools leave behind is hidden or a cache, and no part of an image.
+            left_behind = any(part.startswith((".", "__pycache__")) for part in path.parts)
+            if file.is_file() and not left_behind and path.name != "README.md":
+                yield prefix + path.as_posix(), file
+
+
+def is_command(file: Path) -> bool:
+    """Tell whether a file is executable in the image; the rest of its mode is not kept."""
+    return bool(file.stat().st_mode & 0o100)
 
 
 def fingerprint(name: str, source: Path) -> str:
@@ -90,6 +98,6 @@ def fingerprint(name: str, source: Path) -> str:
     for parent in recipe(name).parents:
         digest.update(fingerprint(parent, source).encode())
     for path, file in files_of(name, source):
-        digest.update(f"\0{path}\0{file.stat().st_mode & 0o111:o}\0".encode())
+        digest.update(f"\0{path}\0{is_command(file)}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:32]

@@ -84,6 +84,23 @@ def test_a_change_outdates_what_is_made_of_it(
     assert {name for name in RECIPES if fingerprint(name, source) != before[name]} == outdated
 
 
+@pytest.mark.parametrize("left", ["toolkit/.ruff_cache/x", "toolkit/__pycache__/x.pyc", "base/.x"])
+def test_what_tools_leave_behind_outdates_nothing(source: Path, left: str) -> None:
+    before = [fingerprint(name, source) for name in RECIPES]
+    (source / left).parent.mkdir(exist_ok=True)
+    (source / left).touch()
+    assert [fingerprint(name, source) for name in RECIPES] == before
+
+
+def test_a_command_stays_one_whatever_the_umask_of_the_checkout(source: Path) -> None:
+    before = fingerprint("chainer", source)
+    serve = source / "toolkit/bin/serve"
+    serve.chmod(0o700)
+    assert fingerprint("chainer", source) == before
+    serve.chmod(0o600)
+    assert fingerprint("chainer", source) != before
+
+
 def test_only_what_is_outdated_is_built_and_after_what_it_needs() -> None:
     present = {"base", "builder", "chainer-environment"}
     order: list[str] = []
