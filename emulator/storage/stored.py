@@ -113,9 +113,10 @@ class StoredKey(moto_s3.FakeKey):  # type: ignore[misc]
 
         Raises FileNotFoundError if the body was removed meanwhile.
         """
-        if self._known_md5() is None:
-            self.md5 = md5_of(Here.bodies.path(self.file))
-        return self._known_md5() or ""
+        known = self._known_md5()
+        if known is None:
+            known = self.md5 = md5_of(Here.bodies.path(self.file))
+        return known
 
     @property
     def etag(self) -> str:
