@@ -1,11 +1,16 @@
 """Two launchers that can be asked for the same behaviour, for the tests of the interface."""
 
 import shlex
-from collections.abc import Iterator
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Protocol
+
+import docker
 
 from emulator import names
 from emulator.launch.docker import DockerLauncher
@@ -121,3 +126,32 @@ def remove_all(instance: str, launcher: DockerLauncher) -> None:
     again.sweep()
     launcher.close()
     again.close()
+
+
+def left_of(engine: docker.DockerClient, name: str) -> list[str]:
+    """Return the containers and volumes whose names contain this."""
+    containers = [c.name for c in engine.containers.list(all=True) if name in c.name]
+    return containers + [v.name for v in engine.volumes.list() if name in v.name]
+
+
+def pauses_of(engine: docker.DockerClient, instance: str) -> list[Any]:
+    wanted = [f"org.sagemaker-emulator.instance={instance}", "org.sagemaker-emulator.role=pause"]
+    return list(engine.containers.list(all=True, filters={"label": wanted}))
+
+
+def eventually(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline, f"not within 20 s: {what}"
+        threading.Event().wait(0.02)
+
+
+def assert_answers(address: tuple[str, int]) -> None:
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen("http://{}:{}/ping".format(*address), timeout=2) as reply:
+                return bool(reply.status == 200)
+        except OSError:
+            return False
+
+    eventually(answers, f"an answer at {address}")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_PAUSE_IS_GONE = ("non running container", "no such container")
 _WAIT_SECONDS = 3600.0
 _AGAIN_SECONDS = 0.02
 _SERVER_NAME = "sagemaker-emulator"
@@ -80,6 +81,7 @@ class DockerLauncher:
         self._namespaces = Namespaces(self._engine, instance, pause_image, pool_size)
         self._clusters = Clusters(self._engine, instance)
         self._overlays = Overlays(self._engine, instance, scratch)
+        self._joined: dict[str, str] = {}
         self._starting: set[str] = set()
         self._turn = threading.Condition()
         self._local: bool | None = None
@@ -180,7 +182,10 @@ class DockerLauncher:
     def remove(self, handle: str) -> None:
         """Kill and remove the container, its pause and its overlays; absent is fine."""
         found = self._inspect(handle)
+        joined = self._joined.pop(handle, None)
         if found is None:
+            if joined:  # somebody else has removed the container, but not its pause
+                self._namespaces.remove(joined)
             return
         name = found["Name"].removeprefix("/")
         self._engine.delete(f"/containers/{found['Id']}", force=1, v=1)
@@ -244,6 +249,8 @@ class DockerLauncher:
             body = request(spec, self._own(labels.JOB), place, namespace, self._mounts(spec))
             created = str(self._engine.post("/containers/create", body, name=spec.name)["Id"])
             self._engine.post(f"/containers/{created}/start")
+            if namespace:
+                self._joined[created] = namespace.pause
         except BaseException:
             with contextlib.suppress(EmulatorError):  # the first error is the one to tell
                 self._undo(spec, created, namespace)
@@ -322,7 +329,7 @@ class DockerLauncher:
         elif "volume" in reason and "mount" in reason and self._overlays.working:
             self._overlays.disable(reason)
             return True
-        elif "non running container" not in reason and "sagemaker-emulator-pause" not in reason:
+        elif not any(text in reason.lower() for text in _PAUSE_IS_GONE):
             return False
         self._namespaces.drain()
         return True
