@@ -193,6 +193,7 @@ class Assembly:
             hosting=hosting,
             directory=self._endpoints,
             stop_grace=settings.serving_stop_grace,
+            invocation_timeout=settings.invocation_timeout,
         )
         self.supervisor.register(jobs)
         self.supervisor.register(endpoints)

@@ -3,7 +3,7 @@
 A pass never waits for a container: it starts what is missing, asks once whether what is starting
 answers `/ping`, heals what has died, and says when to look again. While an update brings up the
 new fleet, the old one is healed and serves; its containers stop only when the last invocation has
-left them.
+left them, in the background. Only the last pass of a deletion waits, for what it stops.
 """
 
 import logging
@@ -18,15 +18,16 @@ from emulator.launch.driver import Launcher
 from emulator.lifecycle import endpoint as life
 from emulator.lifecycle.endpoint import Event, Phase
 from emulator.reconcile import labels, reasons
-from emulator.reconcile.fleet import Fleet, FleetFailed, Hosting
-from emulator.routing import Route, RoutingTable, Variant
+from emulator.reconcile.farewells import Farewells
+from emulator.reconcile.fleet import Fleet, FleetFailed, Hosting, Instance
+from emulator.routing import Route, RoutingTable
 
 log = logging.getLogger(__name__)
 
 HEALTH_INTERVAL = 5.0
 """Seconds between health checks in service (contract C2)."""
-DRAIN = 70.0
-"""Seconds the last invocations of a retired container may take: their own limit and a margin."""
+DRAIN_MARGIN = 10.0
+"""Seconds that draining takes longer than an invocation may."""
 
 
 class Endpoints:
@@ -43,6 +44,7 @@ class Endpoints:
         hosting: Hosting,
         directory: Path,
         stop_grace: float,
+        invocation_timeout: float,
     ) -> None:
         self._store = store
         self._launcher = launcher
@@ -50,6 +52,8 @@ class Endpoints:
         self._hosting = hosting
         self._directory = directory
         self._stop_grace = stop_grace
+        self._drain = invocation_timeout + DRAIN_MARGIN
+        self._farewells = Farewells(hosting.end)
         self._fleets: dict[tuple[Scope, str, int], Fleet] = {}
 
     def reconcile(self, record: Record) -> float | None:
@@ -69,8 +73,10 @@ class Endpoints:
 
     def give_up(self, record: Record, error: Exception) -> None:
         """Fail what is under way after an unexpected error has come back too often."""
-        if Phase(record.phase) in (Phase.CREATING, Phase.UPDATING):
+        if Phase(record.phase) is Phase.CREATING:
             self._fail(record, reasons.SERVICE)
+        elif Phase(record.phase) is Phase.UPDATING:
+            self._roll_back(record, reasons.SERVICE)
 
     def interrupt(self, record: Record, grace: float) -> None:
         """Stop the endpoint's containers because the emulator itself ends.
@@ -96,6 +102,7 @@ class Endpoints:
         fleet, desired = self._fleet(record), record.document["Emulator"]["desired"]
         delay = fleet.heal(desired)
         self._publish(record, fleet, desired)
+        self._part(record, fleet.surplus(desired))  # an earlier run may have left some
         return HEALTH_INTERVAL if delay is None else delay
 
     def _update(self, record: Record) -> float:
@@ -109,32 +116,35 @@ class Endpoints:
         try:
             delay = new.advance(target["desired"])
         except FleetFailed as error:
-            return self._fail(record, str(error))
+            return self._roll_back(record, str(error))
         if delay is not None:
             return delay
         self._publish(record, new, target["desired"])
         self._succeed(record, new)
-        self._close(record, old)
+        self._retire(record, old)
         return 0.0
 
     def _resize(self, record: Record, fleet: Fleet, target: Document) -> float:
+        desired = record.document["Emulator"]["desired"]
+        fleet.heal(desired)
+        self._publish(record, fleet, desired)
         try:
             delay = fleet.advance(target["desired"])
         except FleetFailed as error:
-            fleet.shrink(record.document["Emulator"]["desired"], DRAIN, self._stop_grace)
-            return self._fail(record, str(error))
+            return self._roll_back(record, str(error))
         if delay is not None:
             return delay
         self._publish(record, fleet, target["desired"])
         self._succeed(record, fleet)
-        fleet.shrink(target["desired"], DRAIN, self._stop_grace)
+        self._part(record, fleet.surplus(target["desired"]))
         return 0.0
 
     def _rest(self, record: Record) -> None:
         self._clear(record.scope, record.name, 0.0)
 
     def _delete(self, record: Record) -> None:
-        self._withdraw(record.scope, record.name, drain=DRAIN)
+        self._withdraw(record.scope, record.name, drain=self._drain)
+        self._farewells.wait((record.scope, record.name))
         self._clear(record.scope, record.name, self._stop_grace)
         self._store.remove(ENDPOINT, record.scope, record.name)
         log.info("Endpoint/%s is gone", record.name)
@@ -158,8 +168,7 @@ class Endpoints:
                 record,
                 generation=plan["generation"],
                 plan=plan["plan"],
-                directory=self._endpoint_directory(record.scope, record.name)
-                / str(plan["generation"]),
+                directory=self._generation_directory(record, plan["generation"]),
             )
         return self._fleets[key]
 
@@ -167,14 +176,16 @@ class Endpoints:
         """Remove what an earlier run left of generations that no longer count."""
         own = record.document["Emulator"]
         counted = {own["generation"], own.get("target", own)["generation"]}
-        self._remove_all(record.scope, record.name, 0.0, but=frozenset(map(str, counted)))
+        kept = {str(generation) for generation in counted}
+        self._remove_all(
+            record.scope, record.name, 0.0, which=lambda generation: generation not in kept
+        )
+        for directory in self._endpoint_directory(record.scope, record.name).glob("*"):
+            if directory.name not in kept:
+                self._hosting.models.discard(directory)
 
     def _publish(self, record: Record, fleet: Fleet, desired: list[Document]) -> None:
-        variants = tuple(
-            Variant(entry["variant"], entry["weight"], fleet.targets(entry["variant"]))
-            for entry in desired
-        )
-        route = Route(record.scope, record.name, variants)
+        route = Route(record.scope, record.name, fleet.variants(desired))
         if self._routes.find(record.scope, record.name) != route:
             self._routes.publish(route)
 
@@ -193,8 +204,6 @@ class Endpoints:
         self._change(record, change, Event.FLEET_READY, "")
 
     def _fail(self, record: Record, reason: str) -> float:
-        generation = record.document["Emulator"].get("target", {}).get("generation")
-
         def change(current: Record) -> tuple[str, Document]:
             own = dict(current.document["Emulator"])
             own.pop("target", None)
@@ -202,11 +211,20 @@ class Endpoints:
             return life.advance(document, current.phase, Event.FLEET_FAILED, now())
 
         self._change(record, change, Event.FLEET_FAILED, reason)
-        if generation is not None and generation != record.document["Emulator"]["generation"]:
-            failed = self._fleets.pop((record.scope, record.name, generation), None)
-            if failed is not None:
-                failed.retire(0.0, 0.0)
         return 0.0
+
+    def _roll_back(self, record: Record, reason: str) -> float:
+        """Fail an update; nothing is left of it, since the next has the same generation."""
+        own = record.document["Emulator"]
+        generation = own["target"]["generation"]
+        if generation == own["generation"]:
+            fleet = self._fleet(record)
+            self._part(record, fleet.surplus(own["desired"]))
+        else:
+            self._remove_all(record.scope, record.name, 0.0, which=str(generation).__eq__)
+            self._hosting.models.discard(self._generation_directory(record, generation))
+            self._fleets.pop((record.scope, record.name, generation), None)
+        return self._fail(record, reason)
 
     def _change(
         self,
@@ -232,34 +250,60 @@ class Endpoints:
         for target in targets:
             target.drained(drain)
 
-    def _close(self, record: Record, fleet: Fleet) -> None:
-        """Stop a fleet that no route names any more."""
-        fleet.retire(DRAIN, self._stop_grace)
-        self._fleets.pop((record.scope, record.name, fleet.generation), None)
+    def _retire(self, record: Record, fleet: Fleet) -> None:
+        """Let a fleet go that no route names any more."""
+        del self._fleets[record.scope, record.name, fleet.generation]
+        directory = self._generation_directory(record, fleet.generation)
+        self._part(record, fleet.disband(), lambda: self._hosting.models.discard(directory))
+
+    def _part(
+        self, record: Record, leaving: list[Instance], then: Callable[[], None] = lambda: None
+    ) -> None:
+        owner = (record.scope, record.name)
+        if leaving:
+            self._farewells.part(
+                owner, leaving, drain=self._drain, grace=self._stop_grace, then=then
+            )
+        else:
+            then()
 
     def _clear(self, scope: Scope, name: str, grace: float) -> None:
         """Leave nothing of the endpoint behind but its document."""
         self._remove_all(scope, name, grace)
         self._hosting.models.discard(self._endpoint_directory(scope, name))
-        for key in [key for key in self._fleets if key[:2] == (scope, name)]:
+        for key in [key for key in list(self._fleets) if key[:2] == (scope, name)]:
             del self._fleets[key]
 
     def _remove_all(
-        self, scope: Scope, name: str, grace: float, *, but: frozenset[str] = frozenset()
+        self,
+        scope: Scope,
+        name: str,
+        grace: float,
+        *,
+        which: Callable[[str], bool] = lambda generation: True,
     ) -> None:
         """Stop and remove the endpoint's containers, known to this run or not.
 
+        One that has never been ready is killed: it may not know yet what to do on SIGTERM, and
+        has nothing to finish.
+
         Args:
-            but: generations that are kept.
+            which: says of a generation whether it goes.
         """
-        found = [
-            container
-            for container in self._launcher.find(labels.of(self.kind, scope, name))
-            if container.labels[labels.GENERATION] not in but
-        ]
-        if found:
-            with ThreadPoolExecutor(min(8, len(found))) as pool:
-                list(pool.map(lambda gone: self._hosting.end(gone.handle, grace), found))
+        fleets = [fleet for key, fleet in list(self._fleets.items()) if key[:2] == (scope, name)]
+        starting = set[str]().union(*(fleet.starting() for fleet in fleets))
+        found = self._launcher.find(labels.of(self.kind, scope, name))
+        gone = [each.handle for each in found if which(each.labels[labels.GENERATION])]
+
+        def end(handle: str) -> None:
+            self._hosting.end(handle, 0.0 if handle in starting else grace)
+
+        if gone:
+            with ThreadPoolExecutor(min(8, len(gone))) as pool:
+                list(pool.map(end, gone))
 
     def _endpoint_directory(self, scope: Scope, name: str) -> Path:
         return self._directory / scope.account / scope.region / name
+
+    def _generation_directory(self, record: Record, generation: int) -> Path:
+        return self._endpoint_directory(record.scope, record.name) / str(generation)

@@ -7,7 +7,6 @@ heals them, and lets them go.
 import contextlib
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from emulator.reconcile.follow import Followers
 from emulator.reconcile.models import Models
 from emulator.reconcile.ping import ping
 from emulator.reconcile.ports import Resolved, ResolveImage
-from emulator.routing import Target
+from emulator.routing import Target, Variant
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +55,10 @@ class Hosting:
     ping_timeout: float
 
     def end(self, handle: str, grace: float) -> None:
-        """Stop and remove one container; what it still writes is kept."""
+        """Stop and remove one container; what it still writes is kept. Absent is fine."""
         if grace:
             self.launcher.stop(handle, grace=grace)
+            self.followers.finish(handle, LAST_LINES)
         self.launcher.remove(handle)
         self.followers.finish(handle, LAST_LINES)
 
@@ -71,6 +71,7 @@ class Instance:
     number: int
     handle: str
     target: Target
+    image_id: str
     deadline: float
     look: float = FIRST_LOOK
     ready: bool = False
@@ -105,6 +106,7 @@ class Fleet:
         self._images: dict[str, Resolved] = {}
         self._instances: dict[Slot, Instance] = {}
         self._casualties: dict[Slot, Casualty] = {}
+        self._ids: dict[Slot, str] = {}
         self._adopt()
 
     def advance(self, desired: list[Document]) -> float | None:
@@ -126,31 +128,48 @@ class Fleet:
         return min(waiting, default=None)
 
     def heal(self, desired: list[Document]) -> float | None:
-        """Replace what has died; never raises. Returns as `advance` does."""
-        for slot, instance in list(self._instances.items()):
-            if instance.ready:
+        """Replace what has died of the desired instances; returns as `advance` does.
+
+        Raises:
+            TemporaryError: the engine does not answer.
+        """
+        slots = _slots(desired)
+        for slot in slots:
+            instance = self._instances.get(slot)
+            if instance and instance.ready:
                 self._check(slot, instance)
-        for slot in _slots(desired):
+        for slot in slots:
             if slot not in self._instances and self._casualty(slot).not_before <= monotonic():
                 self._revive(slot)
-        for slot, instance in list(self._instances.items()):
-            if not instance.ready:
+        waits = []
+        for slot in slots:
+            instance = self._instances.get(slot)
+            if instance and not instance.ready:
                 self._look_again(slot, instance)
-        waits = [instance.look for instance in self._instances.values() if not instance.ready]
-        waits += [
-            max(0.0, self._casualty(slot).not_before - monotonic())
-            for slot in _slots(desired)
-            if slot not in self._instances
-        ]
+            if slot not in self._instances:
+                waits.append(max(0.0, self._casualty(slot).not_before - monotonic()))
+            elif not self._instances[slot].ready:
+                waits.append(self._instances[slot].look)
         return min(waits, default=None)
 
-    def targets(self, variant: str) -> tuple[Target, ...]:
-        """Return where a variant's invocations may go."""
+    def variants(self, desired: list[Document]) -> tuple[Variant, ...]:
+        """Return where invocations may go now."""
         return tuple(
-            instance.target
-            for slot, instance in sorted(self._instances.items())
-            if slot[0] == variant and instance.ready
+            Variant(
+                entry["variant"],
+                entry["weight"],
+                tuple(
+                    self._instances[slot].target
+                    for slot in _slots([entry])
+                    if slot in self._instances and self._instances[slot].ready
+                ),
+            )
+            for entry in desired
         )
+
+    def starting(self) -> set[str]:
+        """Return the handles of instances that have never been ready."""
+        return {each.handle for each in self._instances.values() if not each.ready}
 
     def describe(self, desired: list[Document]) -> list[Document]:
         """Return DescribeEndpoint's ProductionVariants (contract C4)."""
@@ -166,37 +185,30 @@ class Fleet:
             for entry in desired
         ]
 
-    def shrink(self, desired: list[Document], drain: float, grace: float) -> None:
-        """End the instances beyond the desired counts, after their last invocation."""
+    def surplus(self, desired: list[Document]) -> list[Instance]:
+        """Give up the instances beyond the desired counts; they take no new invocation."""
         wanted = set(_slots(desired))
-        self._end([slot for slot in self._instances if slot not in wanted], drain, grace)
+        return self._give_up([slot for slot in self._instances if slot not in wanted])
 
-    def retire(self, drain: float, grace: float) -> None:
-        """End all instances, each after its last invocation."""
-        self._end(list(self._instances), drain, grace)
-
-    def close(self) -> None:
-        """Take no new invocation."""
-        for instance in self._instances.values():
-            instance.target.close()
+    def disband(self) -> list[Instance]:
+        """Give up all instances; they take no new invocation."""
+        return self._give_up(list(self._instances))
 
     # Bringing one instance up.
 
     def _start(self, slot: Slot) -> None:
         variant, number = slot
-        config = self._variants[variant]
-        spec_id = instance_id()
+        # Kept until the container is known to run: a start that is tried again must look the same.
+        spec_id = self._ids.setdefault(slot, instance_id())
         try:
             handle = self._hosting.launcher.start(self._spec(variant, number, spec_id))
         except PermanentError as error:
             raise FleetFailed(reasons.serving_start(variant, str(error))) from error
         observed = self._hosting.launcher.observe(handle)
+        del self._ids[slot]
         if observed is None:
             raise FleetFailed(reasons.ping(variant, "The container was removed."))
-        timeout = config.get(
-            "ContainerStartupHealthCheckTimeoutInSeconds", self._hosting.ping_timeout
-        )
-        self._join(slot, observed, monotonic() + timeout)
+        self._join(slot, observed)
 
     def _spec(self, variant: str, number: int, spec_id: str) -> ContainerSpec:
         record, hosting, config = self._record, self._hosting, self._variants[variant]
@@ -255,16 +267,22 @@ class Fleet:
         except PermanentError as error:
             raise FleetFailed(str(error)) from error
 
-    def _join(self, slot: Slot, observed: Observed, deadline: float) -> None:
+    def _join(self, slot: Slot, observed: Observed) -> None:
         """Count a container among the instances and follow its output."""
-        if observed.address is None:
-            raise FleetFailed(reasons.ping(slot[0], "The container has no address."))
-        host, port = observed.address
         name = observed.labels[labels.INSTANCE_ID]
         stream, group = f"{slot[0]}/{name}", self._log_group
         scope, logs = self._record.scope, self._hosting.logs
+        timeout = self._variants[slot[0]].get(
+            "ContainerStartupHealthCheckTimeoutInSeconds", self._hosting.ping_timeout
+        )
+        # One that has exited may have lost its address; nothing listens there anyway.
+        host, port = observed.address or ("127.0.0.1", 0)
         self._instances[slot] = Instance(
-            *slot, observed.handle, Target(host, port, instance_id=name), deadline
+            *slot,
+            handle=observed.handle,
+            target=Target(host, port, instance_id=name),
+            image_id=observed.image_id,
+            deadline=monotonic() + timeout,
         )
         self._hosting.followers.follow(
             observed.handle,
@@ -343,18 +361,11 @@ class Fleet:
 
     # Letting go and taking over.
 
-    def _end(self, slots: list[Slot], drain: float, grace: float) -> None:
+    def _give_up(self, slots: list[Slot]) -> list[Instance]:
         gone = [self._instances.pop(slot) for slot in slots]
         for instance in gone:
             instance.target.close()
-
-        def end(instance: Instance) -> None:
-            instance.target.drained(drain)
-            self._hosting.end(instance.handle, grace)
-
-        if gone:
-            with ThreadPoolExecutor(min(8, len(gone))) as pool:
-                list(pool.map(end, gone))
+        return gone
 
     def _adopt(self) -> None:
         """Take over the containers of this generation that an earlier run left."""
@@ -363,18 +374,19 @@ class Fleet:
         )
         for observed in self._hosting.launcher.find(wanted):
             slot = (observed.labels[labels.VARIANT], int(observed.labels[labels.HOST]))
-            if observed.running and observed.address and slot[0] in self._variants:
-                self._join(slot, observed, monotonic() + self._hosting.ping_timeout)
-            else:
+            self._join(slot, observed)
+            if not observed.running:
+                self._hosting.followers.finish(observed.handle, LAST_LINES)
                 self._hosting.end(observed.handle, 0.0)
+                del self._instances[slot]
 
     def _deployed(self, variant: str) -> Document:
         container = contract.container(self._models[self._variants[variant]["ModelName"]])
-        image = self._image(variant, container)
+        image_id = self._instances[variant, 0].image_id
         repository = container["Image"].split("@")[0].rsplit(":", 1)[0]
         return {
             "SpecifiedImage": container["Image"],
-            "ResolvedImage": f"{repository}@{image.image_id}",
+            "ResolvedImage": f"{repository}@{image_id}",
             "ResolutionTime": now(),
         }
 
