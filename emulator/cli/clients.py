@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import click
 
 from emulator.cli import claim, ports
-from emulator.cli.flags import state_directory, with_settings
+from emulator.cli.flags import with_settings
 from emulator.errors import PermanentError
 from emulator.settings import Settings
 
@@ -89,7 +89,7 @@ def _url(settings: Settings) -> str:
     running = claim.holder(settings.state)
     if running is None or not running.url:
         raise NotRunning(
-            f"No emulator is running on the state directory {state_directory(settings)}. "
+            f"No emulator is running on the state directory {settings.state.absolute()}. "
             "Start it with `sagemaker-emulator up`, or name its port with --port."
         )
     return running.url

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from emulator.cli import claim, ports
-from emulator.cli.flags import state_directory, with_settings
+from emulator.cli.flags import with_settings
 from emulator.errors import EmulatorError
 from emulator.settings import Settings
 
@@ -130,11 +130,11 @@ def check_disk(settings: Settings) -> Finding:
 
 def check_state(settings: Settings) -> Finding:
     """Can the state directory be made and written?"""
-    state = state_directory(settings)
-    held = claim.holder(settings.state)
+    state = settings.state.absolute()
+    held = claim.holder(state)
     if held is not None:
         return Finding("state", True, f"{state} is in use by the emulator with pid {held.pid}")
-    folder = _existing(Path(state))
+    folder = _existing(state)
     try:
         if not folder.is_dir():
             raise NotADirectoryError(0, "it is not a directory")

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from emulator import settings
-from emulator.settings import Row, Settings
+from emulator.settings import Row
 
 Body = Callable[..., None]
 
@@ -48,8 +48,3 @@ def _option(row: Row) -> Callable[[Body], Body]:
 
 def _text(value: str | bool | None) -> str | None:
     return str(int(value)) if isinstance(value, bool) else value
-
-
-def state_directory(chosen: Settings) -> str:
-    """Return the absolute state directory, as text for messages."""
-    return str(chosen.state.absolute())

@@ -128,7 +128,9 @@ def download(folder: Path, say: Callable[[str], None]) -> None:
             raise NoDigits(f"MNIST can't be fetched: {problem}.") from None
         if hashlib.sha256(content).hexdigest() != digest:
             raise NoDigits(f"{_MNIST_URL}{name}.gz is not the MNIST that is expected.")
-        target.write_bytes(content)
+        part = target.with_suffix(".part")
+        part.write_bytes(content)
+        part.rename(target)  # an interrupted run leaves no half a file behind
 
 
 def read_idx(path: Path) -> Bytes:

@@ -1,6 +1,7 @@
 """The demo's digits and report, without containers."""
 
 import gzip
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,43 @@ def test_the_channels_hold_what_the_scripts_read(tmp_path: Path) -> None:
     ]
     read = dataset.read_idx(tmp_path / "data" / "train" / "images.gz")
     assert (read == digits.train[0]).all()
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that MNIST is fetched from, with files and digests of the test's own."""
+    folder = tmp_path / "mirror"
+    write(folder, packed=True)
+    digests = {
+        part: (name, hashlib.sha256((folder / f"{name}.gz").read_bytes()).hexdigest())
+        for part, (name, _) in dataset._MNIST.items()
+    }
+    monkeypatch.setattr(dataset, "_MNIST", digests)
+    monkeypatch.setattr(dataset, "_MNIST_URL", f"{folder.as_uri()}/")
+    return folder
+
+
+def test_what_is_missing_is_fetched_once(tmp_path: Path, mirror: Path) -> None:
+    said: list[str] = []
+    dataset.download(tmp_path / "mnist", said.append)
+    dataset.download(tmp_path / "mnist", said.append)
+    assert len(said) == 4
+    assert dataset.mnist(tmp_path / "mnist").train[1].tolist() == [1, 2, 3]
+
+
+def test_a_fetched_file_that_is_not_mnist_is_refused_and_not_kept(
+    tmp_path: Path, mirror: Path
+) -> None:
+    (mirror / "train-images-idx3-ubyte.gz").write_bytes(b"<html>")
+    with pytest.raises(NoDigits, match="not the MNIST that is expected"):
+        dataset.download(tmp_path / "mnist", lambda _: None)
+    assert list((tmp_path / "mnist").iterdir()) == []
+
+
+def test_without_the_network_the_reason_is_told(tmp_path: Path, mirror: Path) -> None:
+    (mirror / "train-images-idx3-ubyte.gz").unlink()
+    with pytest.raises(NoDigits, match="can't be fetched"):
+        dataset.download(tmp_path / "mnist", lambda _: None)
 
 
 @pytest.mark.parametrize(
