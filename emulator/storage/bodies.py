@@ -156,9 +156,13 @@ class Bodies:
         return Body(path, 0, size, fresh=True)
 
     def adopt(self, file: Path) -> Body:
-        """Move a file of the caller in and return it as a fresh body."""
+        """Move a file of the caller in and return it as a fresh body.
+
+        Whoever made it, every container may read it from now on.
+        """
         path = self.path(self.new_name())
         shutil.move(file, path)
+        path.chmod(0o644)
         return Body(path, 0, path.stat().st_size, fresh=True)
 
     def remove(self, name: str) -> None:

@@ -34,11 +34,13 @@ def test_a_file_is_moved_in_and_its_bytes_are_never_copied(
 ) -> None:
     artifact = tmp_path / "model.tar.gz"
     artifact.write_bytes(b"weights")
+    artifact.chmod(0o600)
     inode = artifact.stat().st_ino
     objects.put_file(BUCKET, "out/model.tar.gz", artifact, content_type="application/x-tar")
     assert not artifact.exists()
     stored = objects.stat(BUCKET, "out/model.tar.gz")
     assert stored.path.stat().st_ino == inode
+    assert stored.path.stat().st_mode & 0o777 == 0o644
     assert (stored.size, stored.etag) == (7, hashlib.md5(b"weights").hexdigest())
 
 
