@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The engine that `make engine` found, for whatever speaks to it.
+ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine images lock check format test test-docker clean
+.PHONY: help install engine images lock check format up demo test test-fast bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,11 +45,21 @@ format: install ## Format the code
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
-test: install ## Run the tests that need no container engine
+up: images ## Run the emulator in the foreground
+	@$(ON_ENGINE) $(BIN)/sagemaker-emulator up
+
+demo: images ## Digits through MXNet and Chainer: S3, train, deploy, invoke, a report
+	@$(ON_ENGINE) $(BIN)/python -m examples.digits.demo
+
+test: images ## Run every test, real containers included
+	@rm -f .coverage .coverage.*
+	$(ON_ENGINE) $(BIN)/pytest --cov --cov-report=term:skip-covered
+
+test-fast: install ## Run the tests that need no container engine
 	$(BIN)/pytest -m "not docker"
 
-test-docker: images ## Run the tests with real containers
-	DOCKER_HOST=$$($(PYTHON) scripts/engine.py find) $(BIN)/pytest -m docker
+bench: images ## Measure the emulator against what it stands on
+	@$(ON_ENGINE) $(BIN)/python -m tests.bench
 
 clean: ## Remove .venv and caches; images and the emulator's state stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info
