@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -35,7 +36,7 @@ class Engine:
             container.remove()
 
     @contextlib.contextmanager
-    def serving(self, delay: float = 0.0):
+    def serving(self, delay: float = 0.0) -> Iterator[str]:
         """Give the address of a container that answers."""
         container = self._create("serve", {"BENCH_DELAY_SECONDS": str(delay)})
         try:
