@@ -53,6 +53,8 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN_GRACE = 10.0
 """Seconds that containers have to end when the emulator does."""
+ENGINE_PATIENCE = 10.0
+"""Seconds that what is being asked of the engine may take when the emulator ends."""
 ENGINE_RETRY = 2.0
 """Seconds between tries to reach an engine that does not answer."""
 
@@ -91,6 +93,7 @@ class Assembly:
         )
         self.server = Server(create_app(self._parts()), [(settings.host, self._port)])
         self._closing = threading.Event()
+        self._engine_thread = threading.Thread(target=self._come_up, name="engine", daemon=True)
         self._engine_up = threading.Event()
 
     @property
@@ -101,13 +104,15 @@ class Assembly:
     def start(self) -> None:
         """Serve; raises OSError if the address can't be had."""
         self.server.start()
-        threading.Thread(target=self._come_up, name="engine", daemon=True).start()
+        self._engine_thread.start()
 
     def close(self) -> None:
         """Stop containers and serving; keep the state. Doing it twice equals doing it once."""
         if self._closing.is_set():
             return
         self._closing.set()
+        if self._engine_thread.is_alive():
+            self._engine_thread.join(ENGINE_PATIENCE)
         self.server.stop(grace=2.0)
         self.supervisor.stop(timeout=2.0)
         if self._engine_up.is_set():
@@ -263,9 +268,11 @@ class Assembly:
         remove_strangers(self.store, self.launcher, kinds, self.supervisor.settled)
         remove_leftovers(self.store, TRAINING_JOB, self._jobs, self.supervisor.settled)
         remove_leftovers(self.store, ENDPOINT, self._endpoints, self.supervisor.settled)
+        if self._closing.is_set():
+            return
         self._engine_up.set()
         self.supervisor.start()
-        self.launcher.warm()
+        self.launcher.warm().join()
 
 
 def assemble(settings: Settings) -> Assembly:
