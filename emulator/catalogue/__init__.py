@@ -1,0 +1,1 @@
+"""Which local image stands for which reference, and how the images are made."""

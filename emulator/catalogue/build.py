@@ -56,7 +56,7 @@ class ImageState:
     Attributes:
         image_id: content id, None when it is not built.
         size: bytes, 0 when it is not built.
-        current: built from exactly the present sources.
+        current: built from exactly the present sources; without sources, whatever is built is.
     """
 
     name: str
@@ -118,18 +118,27 @@ def tag(region: str) -> list[tuple[str, str]]:
 
 
 def listing() -> list[ImageState]:
-    """Return the state of every image that containers are started from."""
-    source = source_directory()
+    """Return the state of every image that containers are started from.
+
+    Raises:
+        PermanentError: the engine does not answer.
+    """
+    source: Path | None
+    try:
+        source = source_directory()
+    except PermanentError:
+        source = None
     with _engine() as client:
         return [_state(client, name, source) for name in FINAL]
 
 
-def _state(client: Any, name: str, source: Path) -> ImageState:
+def _state(client: Any, name: str, source: Path | None) -> ImageState:
     found = _inspect(client, name)
     reference = table.local_name(name)
     if found is None:
         return ImageState(name, reference, None, 0, current=False)
-    current = found.labels.get(FINGERPRINT_LABEL) == fingerprint(name, source)
+    built_from = found.labels.get(FINGERPRINT_LABEL)
+    current = source is None or built_from == fingerprint(name, source)
     return ImageState(name, reference, found.id, int(found.attrs["Size"]), current)
 
 

@@ -8,6 +8,7 @@ import docker
 import pytest
 
 from emulator.catalogue import build as building
+from emulator.catalogue import recipes
 from emulator.catalogue.recipes import FINAL, source_directory
 from emulator.catalogue.resolve import resolve
 from emulator.errors import PermanentError
@@ -37,6 +38,13 @@ def test_the_listing_tells_what_is_built_and_from_what() -> None:
         assert (state.image_id or "").startswith("sha256:")
         assert state.size > 10**8
         assert state.current
+
+
+def test_the_listing_needs_no_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(recipes, "__file__", str(tmp_path / "emulator/catalogue/recipes.py"))
+    with pytest.raises(PermanentError, match="built from a checkout"):
+        building.build(on_progress=lambda line: None)
+    assert all(state.image_id and state.current for state in building.listing())
 
 
 def test_a_tagged_name_is_the_image_itself(client: docker.DockerClient) -> None:

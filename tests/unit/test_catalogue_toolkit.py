@@ -3,7 +3,9 @@
 import importlib
 import io
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -87,6 +89,31 @@ def test_an_invocation_answers_what_the_handler_said(
             },
         )
     ]
+
+
+def test_ping_answers_while_the_model_works_on_one_request_at_a_time(load: Any) -> None:
+    class Slow(Handler):
+        working = 0
+        most = 0
+
+        def handle(self, data: list[dict[str, bytes]], context: Any) -> list[Any]:
+            self.working += 1
+            self.most = max(self.most, self.working)
+            entered.set()
+            assert leave.wait(10)
+            self.working -= 1
+            return super().handle(data, context)
+
+    entered, leave = threading.Event(), threading.Event()
+    slow = Slow("done")
+    application = load("application").Application(slow)
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(call, application, "POST", "/invocations") for _ in range(3)]
+        assert entered.wait(10)
+        assert call(application, "GET", "/ping")[0] == "200 OK"
+        leave.set()
+        assert [answered.result()[2] for answered in calls] == [b"done"] * 3
+    assert slow.most == 1
 
 
 def test_a_failed_prediction_keeps_its_status_and_is_logged(
