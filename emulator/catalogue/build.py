@@ -14,14 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import IO, Any
 
 import docker
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 
 from emulator.catalogue import debian, table, wheels
 from emulator.catalogue.recipes import (
@@ -90,7 +90,11 @@ def build(
         for name in wanted:
             if name not in graph:
                 on_progress(f"{name}: up to date")
+        replaced = {name: _inspect(client, name) for name in graph if name in RECIPES}
         done = _run(graph, _Work(client, source, on_progress, pull).make)
+        # The last first: an image with others on top of it cannot be removed.
+        for name in reversed(done):
+            _remove_nameless(client, replaced[name])
         if done:
             client.images.prune(filters={"dangling": True, "label": f"{STAGE_LABEL}=environment"})
     return done
@@ -177,6 +181,17 @@ def _inspect(client: Any, name: str) -> Any | None:
         return client.images.get(table.local_name(name))
     except ImageNotFound:
         return None
+
+
+def _remove_nameless(client: Any, image: Any | None) -> None:
+    """Remove an image that a newer one has replaced, unless it has a name or a container."""
+    if image is None:
+        return
+    # An image that still has a name would lose it: removing by id takes the last name away.
+    with suppress(ImageNotFound, APIError):
+        image.reload()
+        if not image.tags:
+            client.images.remove(image.id)
 
 
 def _graph(names: Iterable[str], outdated: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:

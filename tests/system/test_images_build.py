@@ -84,3 +84,28 @@ def test_a_silent_engine_is_refused_with_the_way_to_start_one(
     monkeypatch.setenv("DOCKER_HOST", "unix:///nobody/listens.sock")
     with pytest.raises(PermanentError, match=r"DOCKER_HOST=unix:///nobody.*make engine"):
         building.listing()
+
+
+def test_the_image_that_is_replaced_goes_unless_somebody_has_named_it(
+    client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shutil.copytree(source_directory(), tmp_path / "images")
+    monkeypatch.setattr(building, "source_directory", lambda: source)
+    reference = "sagemaker-emulator/chainer:latest"
+    original = client.images.get(reference)
+    ids = []
+    try:
+        original.tag("images-test/kept", "1")
+        for step in ("first", "second"):
+            with (source / "chainer/Dockerfile").open("a") as dockerfile:
+                dockerfile.write(f"LABEL images-test={step}\n")
+            assert building.build(["chainer"], on_progress=lambda line: None) == ["chainer"]
+            ids.append(client.images.get(reference).id)
+        assert client.images.get("images-test/kept:1").id == original.id
+        with pytest.raises(docker.errors.ImageNotFound):
+            client.images.get(ids[0])
+    finally:
+        for tag in ("latest", "7.8.1"):
+            original.tag("sagemaker-emulator/chainer", tag)
+        client.images.remove("images-test/kept:1")
+        client.images.remove(ids[-1])
