@@ -40,6 +40,14 @@ def refusal(call: Any, **members: Any) -> tuple[str, str]:
     raise AssertionError("the call was accepted")
 
 
+def answers(emulator: Emulator, endpoint: str) -> bool:
+    """Say whether the endpoint answers an invocation now."""
+    try:
+        return bool(emulator.command(endpoint)["hostname"])
+    except ClientError:
+        return False
+
+
 @dataclass
 class Load:
     """What continuous callers have seen."""
@@ -87,6 +95,8 @@ def left_of(emulator: Emulator, endpoint: str) -> list[str]:
 def pauses(emulator: Emulator) -> set[str]:
     """Return the names of the emulator's pauses."""
     found = engine().containers.list(
-        all=True, filters={"label": f"{LABEL}instance={emulator.instance}"}
+        all=True,
+        filters={"label": f"{LABEL}instance={emulator.instance}"},
+        ignore_removed=True,
     )
     return {each.name for each in found if each.name.startswith("sagemaker-emulator-pause-")}

@@ -82,7 +82,9 @@ class Emulator:
         """Return this emulator's containers with these labels, e.g. name=…, running or not."""
         wanted = [f"{LABEL}instance={self.instance}"]
         wanted += [f"{LABEL}{key.replace('_', '-')}={value}" for key, value in labels.items()]
-        found: list[Any] = engine().containers.list(all=True, filters={"label": wanted})
+        found: list[Any] = engine().containers.list(
+            all=True, filters={"label": wanted}, ignore_removed=True
+        )
         return found
 
     # Training.
