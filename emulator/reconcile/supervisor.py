@@ -93,12 +93,13 @@ class Supervisor:
             worker = self._workers.get(key)
             if worker is None:
                 worker = self._workers[key] = _Worker()
+            worker.woken.set()
+            if worker.thread is None:
                 worker.thread = threading.Thread(
                     target=self._work, args=(key, kind, worker), name=f"{kind.name} {name}"
                 )
                 worker.thread.daemon = True
                 worker.thread.start()
-            worker.woken.set()
 
     def stop(self, timeout: float) -> None:
         """Make no further pass; wait up to `timeout` seconds for those under way."""
