@@ -53,6 +53,8 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN_GRACE = 10.0
 """Seconds that containers have to end when the emulator does."""
+REQUESTS_AT_ONCE = 256
+"""Requests served at once on one address; slow invocations must not keep control calls waiting."""
 ENGINE_PATIENCE = 10.0
 """Seconds that what is being asked of the engine may take when the emulator ends."""
 ENGINE_RETRY = 2.0
@@ -91,7 +93,9 @@ class Assembly:
                 request_bytes=settings.payload_limit, seconds=settings.invocation_timeout
             ),
         )
-        self.server = Server(create_app(self._parts()), [(settings.host, self._port)])
+        self.server = Server(
+            create_app(self._parts()), [(settings.host, self._port)], threads=REQUESTS_AT_ONCE
+        )
         self._closing = threading.Event()
         self._engine_thread = threading.Thread(target=self._come_up, name="engine", daemon=True)
         self._engine_up = threading.Event()

@@ -36,6 +36,8 @@ class ServiceError(EmulatorError):
 
     status: int = 400
     modelled: bool = False
+    coded: bool = True
+    """False for an error that clients know by its HTTP status alone."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -104,9 +106,10 @@ class ValidationError(RuntimeServiceError):
 
 
 class PayloadTooLarge(RuntimeServiceError):
-    """The request body exceeds the limit of real-time inference."""
+    """The request body exceeds the limit of real-time inference; clients see the code 413."""
 
     status = 413
+    coded = False
 
 
 class ModelNotReadyException(RuntimeServiceError):

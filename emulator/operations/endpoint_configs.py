@@ -54,7 +54,7 @@ def create(call: Call, request: Document) -> Document:
         "EndpointConfigArn": arns.of(call.scope, ENDPOINT_CONFIG.arn_segment, name),
         "CreationTime": now(),
     }
-    record = call.store.create(ENDPOINT_CONFIG, call.scope, name, "Created", document, labels)
+    call.store.create(ENDPOINT_CONFIG, call.scope, name, "Created", document, labels)
     return document
 
 

@@ -41,7 +41,7 @@ def create(call: Call, request: Document) -> Document:
         "ModelArn": arns.of(call.scope, MODEL.arn_segment, name),
         "CreationTime": now(),
     }
-    record = call.store.create(MODEL, call.scope, name, "Created", document, labels)
+    call.store.create(MODEL, call.scope, name, "Created", document, labels)
     return document
 
 

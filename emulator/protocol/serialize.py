@@ -57,7 +57,8 @@ def failure(error: ServiceError, request_id: str) -> Reply:
         content = orjson.dumps({"__type": error.code, **message})
         reply = _reply(error.status, JSON, content, request_id)
     # Clients of a REST service read the code from here, others from the body.
-    reply.headers.append(("x-amzn-ErrorType", error.code))
+    if error.coded:
+        reply.headers.append(("x-amzn-ErrorType", error.code))
     return reply
 
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from emulator.call import Scope
-from emulator.errors import RuntimeServiceError, ServiceError
+from emulator.errors import ServiceError
 from emulator.inference.proxy import Invocations, Limits
+from emulator.protocol.serialize import failure
 from emulator.routing import Route, RoutingTable, Target, Variant
 from emulator.serving import Server
 
@@ -160,10 +161,9 @@ class Endpoint:
         try:
             return self.invocations.handle(SCOPE, environ, start_response)
         except ServiceError as error:
-            members = error.members if isinstance(error, RuntimeServiceError) else {}
-            content = json.dumps({"Message": error.message, **members}).encode()
-            start_response(f"{error.status} Error", [("x-amzn-ErrorType", error.code)])
-            return [content]
+            reply = failure(error, "an-id")
+            start_response(f"{reply.status} Error", reply.headers)
+            return [reply.body]
 
 
 class Answer:

@@ -12,10 +12,10 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import PermanentError, TemporaryError
+from emulator.sockets import engine_sockets
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -25,15 +25,6 @@ log = logging.getLogger(__name__)
 
 _CALL_SECONDS = 120.0
 _POOLED_CONNECTIONS = 64
-_SOCKETS = (
-    "/var/run/docker.sock",
-    "~/.docker/run/docker.sock",
-    "~/.docker/desktop/docker.sock",
-    "$XDG_RUNTIME_DIR/docker.sock",
-    "~/.colima/default/docker.sock",
-    "~/.rd/docker.sock",
-    "/run/podman/podman.sock",
-)
 
 
 class EngineDown(TemporaryError):
@@ -227,7 +218,7 @@ def connect() -> "APIClient":
     if os.environ.get("DOCKER_HOST"):
         candidates: list[dict[str, Any]] = [{**kwargs_from_env()}]
     else:
-        paths = (Path(os.path.expandvars(path)).expanduser() for path in _SOCKETS)
+        paths = engine_sockets(os.environ)
         candidates = [{"base_url": f"unix://{path}"} for path in paths if path.is_socket()]
     reason: object = "no engine's socket found"
     for candidate in candidates:
