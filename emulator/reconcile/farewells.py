@@ -60,7 +60,7 @@ class Farewells:
 
         def run() -> None:
             if leaving:
-                with ThreadPoolExecutor(min(8, len(leaving))) as pool:
+                with ThreadPoolExecutor(min(8, len(leaving)), "farewell") as pool:
                     list(pool.map(lambda each: self._see_off(owner, each, drain, grace), leaving))
             then()
 
