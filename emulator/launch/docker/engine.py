@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _CALL_SECONDS = 120.0
 _POOLED_CONNECTIONS = 64
+_REMOVAL_SECONDS = 30.0
 
 
 class EngineDown(TemporaryError):
@@ -84,9 +85,14 @@ class Engine:
         return self._request("POST", path, params, body, timeout)
 
     def delete(self, path: str, **params: Any) -> None:
-        """Delete; absent is fine."""
+        """Delete; absent is fine, and so is a removal already under way: it is waited for."""
         with contextlib.suppress(Absent):
-            self._request("DELETE", path, params)
+            try:
+                self._request("DELETE", path, params)
+            except Conflict as conflict:
+                if "already in progress" not in conflict.reason:
+                    raise
+                self.post(f"{path}/wait", timeout=_REMOVAL_SECONDS, condition="removed")
 
     def run(self, container: str, command: list[str]) -> bytes:
         """Run a command in a running container; returns what it wrote."""

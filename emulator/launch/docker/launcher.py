@@ -94,10 +94,7 @@ class DockerLauncher:
 
     def sweep(self) -> None:
         """Remove pauses and overlays that an earlier, killed emulator left without a container."""
-        jobs = self._engine.get(
-            "/containers/json", all=1, filters=labels.selecting(self._own(labels.JOB))
-        )
-        self._namespaces.sweep({job["Labels"].get(labels.PAUSE, "") for job in jobs})
+        self._sweep_pauses()
         for owner in self._overlays.owners():
             with self._alone(owner):
                 if self._inspect(owner) is None:
@@ -321,8 +318,18 @@ class DockerLauncher:
             for index, mount in enumerate(spec.mounts)
         ]
 
+    def _sweep_pauses(self) -> None:
+        jobs = self._engine.get(
+            "/containers/json", all=1, filters=labels.selecting(self._own(labels.JOB))
+        )
+        self._namespaces.sweep({job["Labels"].get(labels.PAUSE, "") for job in jobs})
+
     def _repaired(self, reason: str) -> bool:
         """Undo what made a start fail, if it is of our making; says whether to try again."""
+        if "address already in use" in reason.lower():
+            # A killed emulator's pause still stands where a host of a cluster belongs.
+            self._sweep_pauses()
+            return True
         if "network" in reason and "not found" in reason:
             self._network.forget()
             self._enclosed.forget()
