@@ -6,6 +6,7 @@ new fleet, the old one is healed and serves; its containers stop only when the l
 left them, in the background. Only the last pass of a deletion waits, for what it stops.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from emulator.call import Document, Record, Scope, Store
 from emulator.clock import now
+from emulator.errors import TemporaryError
 from emulator.kinds import ENDPOINT
 from emulator.launch.driver import Launcher
 from emulator.lifecycle import endpoint as life
@@ -76,7 +78,8 @@ class Endpoints:
         if Phase(record.phase) is Phase.CREATING:
             self._fail(record, reasons.SERVICE)
         elif Phase(record.phase) is Phase.UPDATING:
-            self._roll_back(record, reasons.SERVICE)
+            with contextlib.suppress(TemporaryError):  # what fails again is given up again
+                self._roll_back(record, reasons.SERVICE)
 
     def interrupt(self, record: Record, grace: float) -> None:
         """Stop the endpoint's containers because the emulator itself ends.

@@ -223,7 +223,8 @@ class Fleet:
                 *(record.name, config["AcceleratorType"], variant),
             )
         return ContainerSpec(
-            name=labels.container_name(record, f"{self.generation}-{variant}-{number}"),
+            # The one it replaces may still be leaving, so the slot alone does not name it.
+            name=labels.container_name(record, f"{self.generation}-{variant}-{number}-{spec_id}"),
             image=image.image,
             command=contract.COMMAND,
             environment=contract.environment(
@@ -269,9 +270,6 @@ class Fleet:
 
     def _join(self, slot: Slot, observed: Observed) -> None:
         """Count a container among the instances and follow its output."""
-        name = observed.labels[labels.INSTANCE_ID]
-        stream, group = f"{slot[0]}/{name}", self._log_group
-        scope, logs = self._record.scope, self._hosting.logs
         timeout = self._variants[slot[0]].get(
             "ContainerStartupHealthCheckTimeoutInSeconds", self._hosting.ping_timeout
         )
@@ -280,10 +278,16 @@ class Fleet:
         self._instances[slot] = Instance(
             *slot,
             handle=observed.handle,
-            target=Target(host, port, instance_id=name),
+            target=Target(host, port, instance_id=observed.labels[labels.INSTANCE_ID]),
             image_id=observed.image_id,
             deadline=monotonic() + timeout,
         )
+        self._follow(observed)
+
+    def _follow(self, observed: Observed) -> None:
+        scope, logs, marks = self._record.scope, self._hosting.logs, observed.labels
+        group = f"/aws/sagemaker/Endpoints/{self._record.name}"
+        stream = f"{marks[labels.VARIANT]}/{marks[labels.INSTANCE_ID]}"
         self._hosting.followers.follow(
             observed.handle,
             sink=lambda lines: logs.append(scope, group, stream, lines),
@@ -372,13 +376,16 @@ class Fleet:
         wanted = labels.of(
             ENDPOINT, self._record.scope, self._record.name, generation=str(self.generation)
         )
-        for observed in self._hosting.launcher.find(wanted):
+        found = self._hosting.launcher.find(wanted)
+        for observed in sorted(found, key=lambda each: each.started_at, reverse=True):
             slot = (observed.labels[labels.VARIANT], int(observed.labels[labels.HOST]))
-            self._join(slot, observed)
+            if observed.running and slot not in self._instances:
+                self._join(slot, observed)
+                continue
+            self._follow(observed)
             if not observed.running:
                 self._hosting.followers.finish(observed.handle, LAST_LINES)
-                self._hosting.end(observed.handle, 0.0)
-                del self._instances[slot]
+            self._hosting.end(observed.handle, 0.0)
 
     def _deployed(self, variant: str) -> Document:
         container = contract.container(self._models[self._variants[variant]["ModelName"]])
@@ -389,10 +396,6 @@ class Fleet:
             "ResolvedImage": f"{repository}@{image_id}",
             "ResolutionTime": now(),
         }
-
-    @property
-    def _log_group(self) -> str:
-        return f"/aws/sagemaker/Endpoints/{self._record.name}"
 
 
 def _slots(desired: list[Document]) -> list[Slot]:

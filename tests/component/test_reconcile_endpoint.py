@@ -162,6 +162,30 @@ def test_the_old_fleet_leaves_after_its_last_invocation_and_is_healed_until_then
     world.until(lambda: world.staged() == ["2"])
 
 
+@pytest.mark.parametrize("crash", [False, True])
+def test_an_instance_may_come_back_while_its_predecessor_is_leaving(
+    world: World, crash: bool
+) -> None:
+    serving(world, instances=2)
+    leaving = world.route().variants[0].targets[1]  # type: ignore[union-attr]
+    assert leaving.enter()
+    world.resize(1)
+    assert world.settle() == "InService"
+    world.resize(2)
+    assert world.settle() == "InService"
+    assert "FailureReason" not in world.record().document
+    assert world.running() == [("1", "0"), ("1", "1"), ("1", "1")]
+    assert len(world.reached()) == 2
+    if crash:
+        world.restart()
+        world.look()
+    else:
+        leaving.leave()
+    world.until(lambda: world.running() == [("1", "0"), ("1", "1")])
+    assert world.reached() == world.addresses()
+    assert (leaving.host, leaving.port) not in world.reached()
+
+
 def test_a_deletion_waits_for_the_last_invocation_of_an_old_fleet(world: World) -> None:
     serving(world)
     [old] = world.route().variants[0].targets  # type: ignore[union-attr]
