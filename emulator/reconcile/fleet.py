@@ -169,7 +169,7 @@ class Fleet:
 
     def starting(self) -> set[str]:
         """Return the handles of instances that have never been ready."""
-        return {each.handle for each in self._instances.values() if not each.ready}
+        return {each.handle for each in list(self._instances.values()) if not each.ready}
 
     def describe(self, desired: list[Document]) -> list[Document]:
         """Return DescribeEndpoint's ProductionVariants (contract C4)."""

@@ -62,9 +62,11 @@ def store_model(storage: Storage) -> None:
     objects.put_bytes(BUCKET, "model.tar.gz", packed.getvalue())
 
 
-def plan(image: str = "serves", instances: int = 1, name: str = "config") -> Document:
+def plan(
+    image: str = "serves", instances: int = 1, name: str = "config", **variant: Any
+) -> Document:
     """Return an endpoint's plan with one variant."""
-    variant = {"VariantName": "V1", "ModelName": image, "InitialInstanceCount": instances}
+    variant |= {"VariantName": "V1", "ModelName": image, "InitialInstanceCount": instances}
     data = f"s3://{BUCKET}/model.tar.gz"
     return {
         "config": {"EndpointConfigName": name, "ProductionVariants": [variant]},
@@ -134,13 +136,13 @@ class World:
 
     # What clients ask for.
 
-    def create(self, image: str = "serves", instances: int = 1) -> None:
+    def create(self, image: str = "serves", instances: int = 1, **variant: Any) -> None:
         document = {
             "EndpointName": NAME,
             "EndpointConfigName": "config",
             "Emulator": {
                 "generation": 1,
-                "plan": plan(image, instances),
+                "plan": plan(image, instances, **variant),
                 "desired": wish(instances),
             },
         }

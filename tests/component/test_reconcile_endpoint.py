@@ -221,10 +221,14 @@ def test_what_serves_is_healed_while_an_update_is_slow(world: World, change: str
     assert len(handles(world)) == 2
 
 
-def test_an_endpoint_whose_containers_never_answer_fails_in_time(world: World) -> None:
-    world.ping_timeout = 0.2
-    world.restart()
-    world.create("mute")
+@pytest.mark.parametrize("whose", ["the emulator's", "the variant's"])
+def test_an_endpoint_whose_containers_never_answer_fails_in_time(world: World, whose: str) -> None:
+    if whose == "the emulator's":
+        world.ping_timeout = 0.2
+        world.restart()
+        world.create("mute")
+    else:
+        world.create("mute", ContainerStartupHealthCheckTimeoutInSeconds=0.2)
     assert world.settle() == "Failed"
     assert (
         world.record()

@@ -110,10 +110,18 @@ def test_an_image_without_a_serve_command_fails_the_endpoint(emulator: Emulator)
     assert "serve" in reason
 
 
-def test_a_model_that_was_deleted_after_create_model_fails_the_endpoint(emulator: Emulator) -> None:
-    url = upload(emulator, archive({"weights": b"1"}))
-    model = emulator.model(ModelDataUrl=url)
+@pytest.mark.parametrize("source", ["archive", "prefix"])
+def test_a_model_that_was_deleted_after_create_model_fails_the_endpoint(
+    emulator: Emulator, source: str
+) -> None:
+    url = upload(emulator, archive({"weights": b"1"}), "m/model.tar.gz")
     bucket, key = url.removeprefix("s3://").split("/", 1)
+    data: dict[str, Any] = {"ModelDataUrl": url}
+    if source == "prefix":
+        url = f"s3://{bucket}/m/"
+        where = {"S3Uri": url, "S3DataType": "S3Prefix", "CompressionType": "None"}
+        data = {"ModelDataSource": {"S3DataSource": where}}
+    model = emulator.model(**data)
     emulator.client("s3").delete_object(Bucket=bucket, Key=key)
     assert failure(emulator, model) == (
         f'Failed to download model data for container "container_1" from URL: "{url}". Please'
@@ -123,7 +131,9 @@ def test_a_model_that_was_deleted_after_create_model_fails_the_endpoint(emulator
 
 
 @pytest.mark.parametrize(
-    "content", [b"no archive", b"", archive({"weights": bytes(9000)})[:40]], ids=len
+    "content",
+    [b"no archive", b"", archive({"weights": bytes(9000)})[:40], archive({"../evil": b"1"})],
+    ids=["text", "empty", "cut off", "unsafe"],
 )
 def test_what_is_no_archive_fails_the_endpoint(emulator: Emulator, content: bytes) -> None:
     url = upload(emulator, content)
