@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from running_emulator import ACCOUNT, IMAGE, REGION, Emulator, unique
-from training_data import channel, model, output, path_of, put
+from training_data import assert_gone, channel, model, output, path_of, put
 
 pytestmark = pytest.mark.docker
 
@@ -140,7 +140,7 @@ def test_a_container_that_cannot_start_fails_the_job_with_the_engines_reason(
         "ClientError: The training container could not be started: "
     )
     assert word in job["FailureReason"]
-    assert emulator.containers(name=name) == []
+    assert_gone(emulator, name)
 
 
 def test_objects_that_cannot_be_files_of_one_directory_fail_the_download(

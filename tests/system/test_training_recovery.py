@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from running_emulator import Emulator, engine, eventually, unique
-from training_data import channel, line, model, output, path_of, put
+from training_data import assert_gone, channel, line, model, output, path_of, put
 
 pytestmark = pytest.mark.docker
 
@@ -97,14 +97,14 @@ def test_a_killed_emulators_job_goes_on_and_the_next_run_takes_it_over(launched:
     assert emulator.output(name) == COUNTED
     assert [found["Value"] for found in job["FinalMetricDataList"]] == [399.0]
     assert model(emulator, bucket, name) == {"weights": b"trained"}
-    assert emulator.containers(name=name) == []
-    assert list(emulator.state.glob(f"jobs/*/*/{name}")) == []
+    assert_gone(emulator, name)
 
 
 def test_a_kill_at_any_moment_costs_nothing(launched: Launched) -> None:
     emulator = launched()
     bucket, names = emulator.bucket(), [unique("anywhen") for _ in range(8)]
     put(emulator, bucket, {f"in/{number}": b"x" for number in range(200)})
+    hosts = {name: 1 + number % 2 for number, name in enumerate(names)}
     for name in names:
         emulator.train(
             name,
@@ -112,17 +112,25 @@ def test_a_kill_at_any_moment_costs_nothing(launched: Launched) -> None:
             shell="ls /opt/ml/input/data/train | wc -l; head -c 5000000 /dev/urandom"
             " > /opt/ml/model/noise; echo done",
             InputDataConfig=[channel("train", f"s3://{bucket}/in/")],
+            ResourceConfig={
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": hosts[name],
+                "VolumeSizeInGB": 1,
+            },
         )
         time.sleep(0.1)
-    emulator.kill()
-    emulator = launched()
+    # Twice, because the first jobs may have ended, and taking over may be cut short as well.
+    for pause in (0.0, 0.4):
+        time.sleep(pause)
+        emulator.kill()
+        emulator = launched()
     for name in names:
         job = emulator.ended(name)
         assert path_of(job) == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
-        assert emulator.output(name) == ["200", "done"]
+        assert sorted(emulator.output(name)) == sorted(["200", "done"] * hosts[name])
         (noise,) = model(emulator, bucket, name).values()
         assert len(noise or b"") == 5_000_000
-        assert emulator.containers(name=name) == []
+        assert_gone(emulator, name)
 
 
 def test_a_kill_while_stopping_or_uploading_costs_nothing(launched: Launched) -> None:
@@ -143,7 +151,7 @@ def test_a_kill_while_stopping_or_uploading_costs_nothing(launched: Launched) ->
     assert emulator.ended(large)["TrainingJobStatus"] == "Completed"
     assert list(model(emulator, bucket, large)) == ["noise"]
     for name in (stopped, large):
-        assert emulator.containers(name=name) == []
+        assert_gone(emulator, name)
 
 
 def test_what_ended_while_no_emulator_ran_ends_as_it_should(launched: Launched) -> None:
@@ -199,7 +207,7 @@ def test_a_stopped_emulators_jobs_fail_at_the_next_start_and_keep_what_they_wrot
     assert model(emulator, bucket, name) == {"first": b"early", "last": b"saved"}
     assert output(emulator, bucket, name) == {"report": b"so far"}
     assert emulator.output(name) == ["ready", "told"]
-    assert emulator.containers(name=name) == []
+    assert_gone(emulator, name)
 
 
 def test_a_container_that_somebody_removes_fails_the_job_and_keeps_what_it_wrote(

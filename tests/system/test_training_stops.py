@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from botocore.exceptions import ClientError
 from running_emulator import Emulator, eventually, unique
-from training_data import channel, line, model, output, path_of, put
+from training_data import assert_gone, channel, line, model, output, path_of, put
 
 pytestmark = pytest.mark.docker
 
@@ -60,7 +60,7 @@ def test_a_stopped_job_saves_what_its_container_wrote_after_the_signal(
     assert path_of(job) == ["Starting", "Training", "Stopping", "Uploading", "Stopped"]
     assert model(emulator, bucket, name) == {"last": b"saved"}
     assert output(emulator, bucket, name) == {"log": b"bye"}
-    assert emulator.containers(name=name) == []
+    assert_gone(emulator, name)
 
 
 def test_stopping_twice_equals_stopping_once(emulator: Emulator) -> None:
@@ -97,7 +97,7 @@ def test_a_job_that_is_stopped_before_its_container_runs_leaves_nothing(
         assert "Stopping" in statuses
         if "Training" not in statuses:
             assert emulator.keys(bucket, f"out/{name}/") == []
-        assert emulator.containers(name=name) == []
+        assert_gone(emulator, name)
 
 
 def test_a_job_out_of_time_is_stopped_and_keeps_its_model(emulator: Emulator) -> None:

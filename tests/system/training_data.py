@@ -1,18 +1,36 @@
 """What the tests of training jobs put into S3, say in requests, and read from archives."""
 
 import io
+import json
 import tarfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
-from running_emulator import Emulator
+from running_emulator import Emulator, eventually
 
 
 def line(script: str) -> str:
     """Return a Python script as one line, because hyperparameters have no others."""
     return f"exec({script.strip()!r})"
+
+
+REPORT = line(
+    """
+import json, os, socket
+config = '/opt/ml/input/config'
+print(json.dumps({
+    'environment': dict(os.environ),
+    'files': {name: json.load(open(os.path.join(config, name))) for name in os.listdir(config)},
+    'directories': sorted(os.listdir('/opt/ml')),
+    'data': sorted(os.path.relpath(os.path.join(folder, name), '/opt/ml/input/data')
+                   for folder, _, names in os.walk('/opt/ml/input/data') for name in names),
+    'hostname': socket.gethostname(),
+    'user': os.getuid(),
+}))
+"""
+)
 
 
 def put(emulator: Emulator, bucket: str, bodies: Mapping[str, bytes]) -> None:
@@ -73,3 +91,21 @@ def path_of(job: Mapping[str, Any]) -> list[str]:
         assert "EndTime" not in transitions[-1]
     assert transitions[-1]["Status"] == job["SecondaryStatus"]
     return [transition["Status"] for transition in transitions]
+
+
+def assert_gone(emulator: Emulator, name: str) -> None:
+    """Assert that an ended job leaves neither containers nor files; that comes after its end."""
+
+    def gone() -> bool:
+        files = list(emulator.state.glob(f"jobs/*/*/{name}"))
+        return not files and not emulator.containers(name=name)
+
+    eventually(gone, what=f"nothing is left of {name}")
+
+
+def seen(emulator: Emulator, name: str, **request: Any) -> dict[str, Any]:
+    """Return what the container of a job with these members sees."""
+    emulator.train(name, **{"python": REPORT, **request})
+    assert emulator.ended(name)["TrainingJobStatus"] == "Completed"
+    report: dict[str, Any] = json.loads("".join(emulator.output(name)))
+    return report
