@@ -15,12 +15,20 @@ from emulator.logs import LogLine, capture
 log = logging.getLogger(__name__)
 
 
+class _Follower:
+    """One container's; `batches` grows while lines come."""
+
+    def __init__(self) -> None:
+        self.thread = threading.Thread()
+        self.batches = 0
+
+
 class Followers:
     """The followers of all running containers, by handle."""
 
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
-        self._threads: dict[str, threading.Thread] = {}
+        self._followers: dict[str, _Follower] = {}
         self._guard = threading.Lock()
 
     def follow(
@@ -42,44 +50,55 @@ class Followers:
             ended: called once, when the last line has been passed on.
         """
         with self._guard:
-            if handle in self._threads:
+            if handle in self._followers:
                 return
-            thread = threading.Thread(
+            follower = self._followers[handle] = _Follower()
+            follower.thread = threading.Thread(
                 target=self._run,
-                args=(handle, sink, since, ended),
+                args=(follower, handle, sink, since, ended),
                 name=f"logs {handle[:12]}",
                 daemon=True,
             )
-            self._threads[handle] = thread
-            thread.start()
+            follower.thread.start()
 
     def following(self, handle: str) -> bool:
         """Say whether lines of this container may still come."""
-        thread = self._threads.get(handle)
-        return thread is not None and thread.is_alive()
+        follower = self._followers.get(handle)
+        return follower is not None and follower.thread.is_alive()
 
-    def finish(self, handle: str, timeout: float) -> None:
-        """Wait up to `timeout` seconds until the last line is passed on, then forget it."""
+    def finish(self, handle: str, patience: float) -> None:
+        """Wait until the last line is passed on, then forget the container.
+
+        Args:
+            patience: seconds after which, if no line came in them, nothing is waited for.
+        """
         with self._guard:
-            thread = self._threads.pop(handle, None)
-        if thread is not None:
-            thread.join(timeout)
-            if thread.is_alive():
+            follower = self._followers.pop(handle, None)
+        while follower is not None and follower.thread.is_alive():
+            before = follower.batches
+            follower.thread.join(patience)
+            if follower.thread.is_alive() and follower.batches == before:
                 log.warning("container %s: its last output may be missing", handle[:12])
+                return
 
     def _run(
         self,
+        follower: _Follower,
         handle: str,
         sink: Callable[[Sequence[LogLine]], None],
         since: float,
         ended: Callable[[], None],
     ) -> None:
+        def counted(lines: Sequence[LogLine]) -> None:
+            sink(lines)
+            follower.batches += 1
+
         try:
-            capture(self._launcher.logs(handle, since=since), sink)
+            capture(self._launcher.logs(handle, since=since), counted)
         except EmulatorError as error:
             log.warning("container %s: its output can't be read: %s", handle[:12], error)
             with self._guard:
-                self._threads.pop(handle, None)
+                self._followers.pop(handle, None)
         except Exception:
             log.exception("container %s: its output can't be kept", handle[:12])
         finally:

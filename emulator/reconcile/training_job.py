@@ -33,7 +33,7 @@ METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 LOOK_AGAIN = 5.0
 """Seconds between looks at a running job, should the engine's word of its end get lost."""
 LAST_LINES = 10.0
-"""Seconds to wait for the last output of a container that has ended."""
+"""Seconds without a line after which a container that has ended is taken to have no more."""
 
 
 class TrainingJobs:

@@ -351,3 +351,24 @@ def test_output_that_broke_off_is_followed_again() -> None:
     followers.finish("handle", 10)
     assert lines == ["line 1", "line 2"]
     assert launcher.asked == [0.0, 1.0]
+
+
+def test_output_is_waited_for_as_long_as_it_comes() -> None:
+    class Slow:
+        """An engine that hands out lines more slowly than one is patient, all in all."""
+
+        def logs(self, handle: str, *, since: float = 0.0, follow: bool = True) -> Any:
+            for number in range(10):
+                threading.Event().wait(0.25)
+                yield LogLine(number, str(number))
+
+    launcher: Any = Slow()
+    followers, lines = Followers(launcher), list[str]()
+    followers.follow(
+        "handle",
+        sink=lambda batch: lines.extend(line.text for line in batch),
+        since=0.0,
+        ended=lambda: None,
+    )
+    followers.finish("handle", 1.0)
+    assert lines == [str(number) for number in range(10)]
