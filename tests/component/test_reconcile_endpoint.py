@@ -186,6 +186,32 @@ def test_an_instance_may_come_back_while_its_predecessor_is_leaving(
     assert (leaving.host, leaving.port) not in world.reached()
 
 
+def test_what_was_leaving_when_the_emulator_died_is_removed_by_the_next(world: World) -> None:
+    serving(world)
+    [old] = world.route().variants[0].targets  # type: ignore[union-attr]
+    assert old.enter()
+    world.update()
+    world.settle()
+    assert world.running() == [("1", "0"), ("2", "0")]
+    world.restart()
+    world.look()
+    assert (world.running(), world.staged()) == ([("2", "0")], ["2"])
+    assert world.reached() == world.addresses()
+
+
+def test_a_stop_of_the_emulator_within_an_update_brings_both_fleets_back(world: World) -> None:
+    serving(world)
+    world.update("mute")
+    world.until(lambda: len(world.running()) == 2)
+    world.endpoints.interrupt(world.record(), 0.05)
+    assert world.running() == []
+    world.launcher.images["mute"] = SERVES
+    world.restart()
+    assert world.settle() == "InService"
+    assert world.record().document["EndpointConfigName"] == "next"
+    world.until(lambda: world.running() == [("2", "0")])
+
+
 def test_a_deletion_waits_for_the_last_invocation_of_an_old_fleet(world: World) -> None:
     serving(world)
     [old] = world.route().variants[0].targets  # type: ignore[union-attr]
