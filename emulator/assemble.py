@@ -10,7 +10,6 @@ import socket
 import threading
 from collections.abc import Iterable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,6 +107,7 @@ class Assembly:
     def start(self) -> None:
         """Serve; raises OSError if the address can't be had."""
         self.server.start()
+        self.storage.load()
         self._engine_thread.start()
 
     def close(self) -> None:
@@ -149,6 +149,8 @@ class Assembly:
 
     def health(self) -> Document:
         """Return what `GET /_emulator/health` answers."""
+        from importlib.metadata import version  # not needed to start
+
         return {
             "status": "ok" if self._engine_up.is_set() else "waiting for the container engine",
             "url": self.url,

@@ -1,13 +1,13 @@
 """The health check of a serving container: one `GET /ping` (contract C2)."""
 
-import http.client
-
 TIMEOUT = 2.0
 """Seconds a container has to answer."""
 
 
 def ping(host: str, port: int) -> bool:
     """Say whether the container answers 200; refused, reset and slow all mean no."""
+    import http.client  # not at the start of the emulator, which has no container to ask yet
+
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/ping")

@@ -66,7 +66,12 @@ class Storage:
         self.root = root
         self.default_scope = Scope(default_account, default_region)
         self._parts: Future[_Parts] = Future()
-        threading.Thread(target=self._load, name="storage-load", daemon=True).start()
+        self._loading = threading.Lock()
+
+    def load(self) -> None:
+        """Begin to import moto and read the state, in the background; twice does no harm."""
+        if self._loading.acquire(blocking=False):
+            threading.Thread(target=self._load, name="storage-load", daemon=True).start()
 
     def _load(self) -> None:
         try:
@@ -94,6 +99,7 @@ class Storage:
         return _Parts(s3, S3Front(s3), Dispatch(lock, after), streams, metrics, lock)
 
     def _ready(self) -> _Parts:
+        self.load()
         return self._parts.result()
 
     def wait(self) -> None:
