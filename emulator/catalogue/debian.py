@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 from emulator.errors import PermanentError
@@ -27,6 +28,8 @@ _COMPILER_HOOKS = (
     'ldconfig -r "$1"',
 )
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+_installing = threading.Lock()
 
 MISSING = (
     "mmdebstrap is needed to make the base image out of Debian packages. On Debian or Ubuntu: "
@@ -72,17 +75,25 @@ def make_tree(name: str, packages: list[str], tarball: Path) -> None:
 def provide_mmdebstrap() -> None:
     """Install mmdebstrap if it is absent and this is root on Debian or Ubuntu.
 
+    Images are made side by side, and the package manager serves one at a time: the first one
+    installs, the others wait for it.
+
     Raises:
         PermanentError: it is absent and stays so; the message says what to do.
     """
-    if shutil.which("mmdebstrap"):
-        return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise PermanentError(MISSING)
-    install = ["apt-get", "install", "--yes", "--no-install-recommends"]
-    packages = ["mmdebstrap", "debian-archive-keyring"]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], [*install, *packages]):
-        subprocess.run(command, env=environment, capture_output=True, check=False)
-    if not shutil.which("mmdebstrap"):
-        raise PermanentError(MISSING)
+    with _installing:
+        if shutil.which("mmdebstrap"):
+            return
+        if os.geteuid() != 0 or not shutil.which("apt-get"):
+            raise PermanentError(MISSING)
+        apt = ["apt-get", "--yes", "-o", "DPkg::Lock::Timeout=120"]
+        packages = ["mmdebstrap", "debian-archive-keyring"]
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        said = ""
+        for action in (["update"], ["install", "--no-install-recommends", *packages]):
+            done = subprocess.run(
+                [*apt, *action], env=environment, capture_output=True, text=True, check=False
+            )
+            said = done.stderr.strip()
+        if not shutil.which("mmdebstrap"):
+            raise PermanentError(f"{MISSING}\napt-get said: {said[-500:]}")

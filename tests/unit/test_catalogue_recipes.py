@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,23 @@ def test_without_mmdebstrap_the_message_says_how_to_get_it(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PermanentError, match=r"apt-get install mmdebstrap.*--images-pull"):
         debian.provide_mmdebstrap()
+
+
+def test_two_images_at_once_install_mmdebstrap_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The package manager here refuses, as the real one does, to run twice at a time."""
+    apt = tmp_path / "apt-get"
+    apt.write_text(
+        "#!/bin/sh\n"
+        f"/bin/mkdir {tmp_path}/lock 2>/dev/null || exit 100\n"
+        "/bin/sleep 0.1\n"
+        f'case "$*" in *install*) /bin/ln -s /bin/true {tmp_path}/mmdebstrap || exit 1;; esac\n'
+        f"/bin/rmdir {tmp_path}/lock\n"
+    )
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with ThreadPoolExecutor(2) as pool:
+        provided = [pool.submit(debian.provide_mmdebstrap) for _ in range(2)]
+        assert [each.result(30) for each in provided] == [None, None]
