@@ -217,7 +217,7 @@ class Endpoints:
         return 0.0
 
     def _roll_back(self, record: Record, reason: str) -> float:
-        """Fail an update; nothing is left of it, since the next has the same generation."""
+        """Fail an update and leave nothing of it; what served goes on serving."""
         own = record.document["Emulator"]
         generation = own["target"]["generation"]
         if generation == own["generation"]:
