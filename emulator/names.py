@@ -1,7 +1,10 @@
-"""Names and ids that the emulator makes up; the only source of randomness."""
+"""Names that the emulator makes up, fixed and random; the only source of randomness."""
 
 import secrets
 import uuid
+
+LABEL_PREFIX = "org.sagemaker-emulator."
+"""How every label starts that we put on containers, volumes, networks and images."""
 
 
 def request_id() -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.errors import PermanentError
+from emulator.names import LABEL_PREFIX
 
-LABEL_PREFIX = "org.sagemaker-emulator."
 IMAGE_LABEL = LABEL_PREFIX + "image"
 FINGERPRINT_LABEL = LABEL_PREFIX + "fingerprint"
 STAGE_LABEL = LABEL_PREFIX + "stage"

@@ -6,16 +6,16 @@ A container is found again by its labels alone, by this run or a later one.
 import hashlib
 
 from emulator.call import Kind, Record, Scope
+from emulator.names import LABEL_PREFIX
 
-PREFIX = "org.sagemaker-emulator."
-KIND = PREFIX + "kind"
-ACCOUNT = PREFIX + "account"
-REGION = PREFIX + "region"
-NAME = PREFIX + "name"
-HOST = PREFIX + "host"
-GENERATION = PREFIX + "generation"
-VARIANT = PREFIX + "variant"
-INSTANCE_ID = PREFIX + "instance-id"
+KIND = LABEL_PREFIX + "kind"
+ACCOUNT = LABEL_PREFIX + "account"
+REGION = LABEL_PREFIX + "region"
+NAME = LABEL_PREFIX + "name"
+HOST = LABEL_PREFIX + "host"
+GENERATION = LABEL_PREFIX + "generation"
+VARIANT = LABEL_PREFIX + "variant"
+INSTANCE_ID = LABEL_PREFIX + "instance-id"
 
 
 def of(kind: Kind, scope: Scope, name: str, **more: str) -> dict[str, str]:
@@ -25,7 +25,7 @@ def of(kind: Kind, scope: Scope, name: str, **more: str) -> dict[str, str]:
         ACCOUNT: scope.account,
         REGION: scope.region,
         NAME: name,
-    } | {PREFIX + key.replace("_", "-"): value for key, value in more.items()}
+    } | {LABEL_PREFIX + key.replace("_", "-"): value for key, value in more.items()}
 
 
 def container_name(record: Record, part: str) -> str:

@@ -5,23 +5,23 @@ Whatever lacks ``INSTANCE`` with our own id is a stranger and is never touched.
 
 from collections.abc import Mapping
 
-_PREFIX = "org.sagemaker-emulator."
+from emulator.names import LABEL_PREFIX
 
-INSTANCE = _PREFIX + "instance"
+INSTANCE = LABEL_PREFIX + "instance"
 """Id of the state directory whose emulator made this."""
-ROLE = _PREFIX + "role"
+ROLE = LABEL_PREFIX + "role"
 """What it is for: one of the roles below."""
-PAUSE = _PREFIX + "pause"
+PAUSE = LABEL_PREFIX + "pause"
 """On a job: the container whose network namespace it joined."""
-PORT = _PREFIX + "port"
+PORT = LABEL_PREFIX + "port"
 """On a job: the port that will be called."""
-ADDRESS = _PREFIX + "address"
+ADDRESS = LABEL_PREFIX + "address"
 """On a job that joined a pause: ``host:port`` to call it on."""
-OWNER = _PREFIX + "owner"
+OWNER = LABEL_PREFIX + "owner"
 """On a volume: the name of the container that it belongs to."""
-CLUSTER = _PREFIX + "cluster"
+CLUSTER = LABEL_PREFIX + "cluster"
 """On what has a static address: the cluster it is a host of."""
-HOSTS = _PREFIX + "hosts"
+HOSTS = LABEL_PREFIX + "hosts"
 """Beside ``CLUSTER``: ``algo-1=10.0.0.1,algo-2=10.0.0.2``, every host of the cluster."""
 
 JOB = "job"
