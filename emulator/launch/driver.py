@@ -145,6 +145,10 @@ class Launcher(Protocol):
         """Kill if need be and remove the container and all that came with it; absent is fine."""
         ...
 
+    def reclaim(self, directory: Path) -> None:
+        """Make this process's user the owner of what ended containers wrote below `directory`."""
+        ...
+
     def died(self) -> Iterator[str]:
         """Yield the handle of each container of ours as it exits, until `close`.
 

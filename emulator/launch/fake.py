@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from emulator import clock
 from emulator.errors import EmulatorError, PermanentError, TemporaryError
@@ -167,6 +168,9 @@ class FakeLauncher:
         if container and container.server:
             container.server.shutdown()
             container.server.server_close()
+
+    def reclaim(self, directory: Path) -> None:
+        """Do nothing: what the fake writes is this process's own."""
 
     def died(self) -> Iterator[str]:
         run = self._run

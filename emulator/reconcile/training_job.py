@@ -90,6 +90,7 @@ class TrainingJobs:
     def forget(self, scope: Scope, name: str) -> None:
         """Leave nothing of an ended or deleted job behind but its document."""
         self._remove(self._launcher.find(labels.of(self.kind, scope, name)))
+        self._launcher.reclaim(self._job_directory(scope, name))
         self._artifacts.discard(self._job_directory(scope, name))
 
     def settled(self, record: Record) -> bool:
@@ -170,6 +171,7 @@ class TrainingJobs:
         return 0.0
 
     def _upload(self, record: Record) -> float:
+        self._launcher.reclaim(self._job_directory(record.scope, record.name))
         workspaces, problems = self._workspaces(record), list[str]()
         # What one of them can't save must not cost what the other can.
         for save in (self._artifacts.upload, self._checkpoints.mirror):

@@ -28,6 +28,7 @@ JOB = "job"
 PAUSE_ROLE = "pause"
 NETWORK_ROLE = "network"
 OVERLAY_ROLE = "overlay"
+OWNERSHIP_ROLE = "ownership"
 
 Filters = dict[str, list[str]]
 

@@ -22,10 +22,12 @@ from .clusters import Clusters
 from .containers import observed, refusal, request
 from .engine import Absent, Engine, EngineDown, Failed, Refused
 from .events import deaths
+from .mounts import bind
 from .namespaces import Namespace, Namespaces, Place
 from .network import Network, on_this_machine
 from .output import Output
-from .overlays import Overlays, bind
+from .overlays import Overlays
+from .ownership import Ownership
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -80,7 +82,8 @@ class DockerLauncher:
         self._enclosed = Network(self._engine, instance, f"{name}-internal", internal=True)
         self._namespaces = Namespaces(self._engine, instance, pause_image, pool_size)
         self._clusters = Clusters(self._engine, instance)
-        self._overlays = Overlays(self._engine, instance, scratch)
+        self._ownership = Ownership(self._engine, instance, pause_image)
+        self._overlays = Overlays(self._engine, instance, scratch, self._ownership)
         self._joined: dict[str, str] = {}
         self._starting: set[str] = set()
         self._turn = threading.Condition()
@@ -193,6 +196,10 @@ class DockerLauncher:
             self._namespaces.give_back(pause)
         if any(mount["Type"] == "volume" for mount in found["Mounts"]):
             self._overlays.remove(name)
+
+    def reclaim(self, directory: Path) -> None:
+        """Give what containers wrote below `directory` to this process's user; see Launcher."""
+        self._ownership.reclaim(directory)
 
     def died(self) -> Iterator[str]:
         """Yield the handle of each container of ours as it exits, until `close`.

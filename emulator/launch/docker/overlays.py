@@ -16,6 +16,8 @@ from emulator.launch.driver import Mount
 
 from . import labels
 from .engine import Engine
+from .mounts import bind
+from .ownership import Ownership
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +33,11 @@ class Overlays:
             None: no overlays, everything is read-only.
     """
 
-    def __init__(self, engine: Engine, instance: str, scratch: Path | None) -> None:
+    def __init__(
+        self, engine: Engine, instance: str, scratch: Path | None, ownership: Ownership
+    ) -> None:
         self._engine = engine
+        self._ownership = ownership
         self._instance = instance
         self._scratch = scratch
         self._working = threading.Event()
@@ -84,6 +89,7 @@ class Overlays:
         for volume in found.get("Volumes") or []:
             self._engine.delete(f"/volumes/{volume['Name']}")
         if self._scratch is not None:
+            self._ownership.reclaim(self._scratch / owner)
             erase(self._scratch / owner)
 
     def owners(self) -> set[str]:
@@ -110,16 +116,6 @@ class Overlays:
             },
             "Labels": {**own, labels.OWNER: owner},
         }
-
-
-def bind(mount: Mount, *, read_only: bool) -> dict[str, Any]:
-    """Return the engine's words for a bind mount; a missing source is the engine's error."""
-    return {
-        "Type": "bind",
-        "Source": str(mount.source),
-        "Target": mount.target,
-        "ReadOnly": read_only,
-    }
 
 
 def erase(directory: Path) -> None:
