@@ -5,6 +5,7 @@ removed. What is kept, and where, is told at the end.
 """
 
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -112,11 +113,21 @@ def _emulator(state: Path, log: Path, tell: Narration, *, kept: bool) -> Iterato
         service.point_at(variables(read({}, flags), os.environ))
         yield
     finally:
-        with tell.phase("emulator stopped"):
+        with _uninterrupted(), tell.phase("emulator stopped"):
             if not kept:
                 with suppress(OSError):  # it may be what failed
                     emulator.reset()
             emulator.stop()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let nobody's second Ctrl-C leave behind what the block removes."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _measure(

@@ -4,7 +4,6 @@
 is done by the test: `server.happens(kind, name, *events)` applies state-table events to a resource.
 """
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -92,16 +91,6 @@ class Running:
         self.woken.clear()
 
 
-def _measured(app: Any) -> Any:
-    """Let coverage see the server's threads, which are not Python's own."""
-
-    def run(environ: Any, start_response: Any) -> Any:
-        sys.settrace(threading.gettrace())
-        return app(environ, start_response)
-
-    return run
-
-
 def _nobody(*arguments: object) -> Any:
     raise AssertionError(f"no endpoint is called here: {arguments!r}")
 
@@ -120,7 +109,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         account_of=running.storage.account_of,
         default_scope=SCOPE,
     )
-    server = Server(_measured(create_app(parts)), [("127.0.0.1", 0)], threads=8)
+    server = Server(create_app(parts), [("127.0.0.1", 0)], threads=8)
     server.start()
     host, port = server.addresses[0]
     running.url = f"http://{host}:{port}"
