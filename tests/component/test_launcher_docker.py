@@ -446,6 +446,19 @@ def test_closing_leaves_nothing_but_jobs(engine: docker.DockerClient, tmp_path: 
     assert engine.networks.list(filters=ours) == []
 
 
+def test_closing_removes_the_pause_of_a_job_that_somebody_else_removed(
+    engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    with docker_launcher(tmp_path / "scratch") as launcher:
+        handle = launcher.start(DockerBench(launcher).spec(FOREVER))
+        engine.containers.get(handle).remove(force=True)
+        instance = launcher._instance
+        assert pauses_of(engine, instance)
+        launcher.close()
+        assert pauses_of(engine, instance) == []
+        assert left_of(engine, f"sagemaker-emulator-{instance}") == []
+
+
 def test_closing_ends_what_reads_streams(bench: DockerBench, tmp_path: Path) -> None:
     with docker_launcher(tmp_path, pool_size=0) as launcher:
         handle = launcher.start(DockerBench(launcher).spec(FOREVER))

@@ -107,6 +107,7 @@ class DockerLauncher:
         """Remove the idle pauses and, if no job is left on it, the network; jobs go on."""
         try:
             self._namespaces.close()
+            self._sweep_pauses()  # somebody else may have removed a job, but not its pause
             self._network.remove()
             self._enclosed.remove()
         except EngineDown as error:

@@ -198,13 +198,15 @@ class Namespaces:
                 self.remove(name)
 
     def close(self) -> None:
-        """Stop refilling and remove the idle pauses."""
+        """Stop refilling and remove the idle pauses; a sweep then finds those of lost jobs."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         for thread in self._refillers:
             thread.join()
         self.drain()
+        with self._changed:
+            self._known.clear()
 
     def _has_image(self) -> bool:
         return self._image is not None and bool(self._engine.find(f"/images/{self._image}/json"))
