@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
@@ -52,6 +53,7 @@ BUCKET = "digits-demo"
 )
 def demo(mnist: Path | None, download: bool, state: Path | None, folder: Path) -> None:
     """Train, deploy and ask MXNet and Chainer about handwritten digits, on a local emulator."""
+    _hear_one_interrupt()
     console = Console(stderr=True)
     tell = Narration(console)
     folder = folder.absolute()
@@ -113,21 +115,21 @@ def _emulator(state: Path, log: Path, tell: Narration, *, kept: bool) -> Iterato
         service.point_at(variables(read({}, flags), os.environ))
         yield
     finally:
-        with _uninterrupted(), tell.phase("emulator stopped"):
+        with tell.phase("emulator stopped"):
             if not kept:
                 with suppress(OSError):  # it may be what failed
                     emulator.reset()
             emulator.stop()
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let nobody's second Ctrl-C leave behind what the block removes."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _hear_one_interrupt() -> None:
+    """Let the first Ctrl-C end the demo, and no later one what it then removes."""
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, hear)
 
 
 def _measure(
