@@ -340,7 +340,8 @@ def test_a_start_survives_that_the_pauses_and_the_network_were_removed(
 
         assert DockerBench(launcher).run("echo fine") == (0, ["fine"])
 
-        eventually(lambda: launcher._namespaces.idle() == 2, "a full pool")
+        # The job's own pause may come back as well, as a third.
+        eventually(lambda: launcher._namespaces.idle() >= 2, "a full pool")
         launcher._namespaces._size = 0
         for pause in pauses_of(engine, launcher._instance):
             pause.remove(force=True)
