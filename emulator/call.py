@@ -5,7 +5,7 @@ document as the store keeps it. A *call* is one request on its way to a handler.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 Document = dict[str, Any]
@@ -151,7 +151,6 @@ class Call:
     objects: Objects
     wake: Callable[[Kind, Scope, str], None]
     request_id: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 Handler = Callable[[Call, Document], Document]

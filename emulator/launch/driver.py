@@ -149,14 +149,6 @@ class Launcher(Protocol):
         """Make this process's user the owner of what ended containers wrote below `directory`."""
         ...
 
-    def died(self) -> Iterator[str]:
-        """Yield the handle of each container of ours as it exits, until `close`.
-
-        A hint for a quick reaction: exits may be reported twice, or missed while the engine
-        restarts.
-        """
-        ...
-
     def image_id(self, image: str) -> str | None:
         """Return the local image's content id, or None if there is no such image."""
         ...

@@ -172,19 +172,6 @@ class FakeLauncher:
     def reclaim(self, directory: Path) -> None:
         """Do nothing: what the fake writes is this process's own."""
 
-    def died(self) -> Iterator[str]:
-        run = self._run
-        with self._engine():
-            told = {h for h, container in self._containers.items() if self._end(container)}
-        while run == self._run:
-            with self._engine():
-                ended = [h for h, container in self._containers.items() if self._end(container)]
-            for handle in ended:
-                if handle not in told:
-                    told.add(handle)
-                    yield handle
-            self._pause()
-
     def image_id(self, image: str) -> str | None:
         with self._engine():
             known = image in self.images

@@ -61,7 +61,7 @@ class Here:
     changes: ClassVar[Changes] = Changes()
 
 
-class StoredKey(moto_s3.FakeKey):  # type: ignore[misc]
+class StoredKey(moto_s3.FakeKey):
     """One version of an object, or one part of an upload; its body is a file.
 
     Attributes:
@@ -170,7 +170,7 @@ class _Parts:
         return part
 
 
-class StoredUpload(moto_s3.FakeMultipart):  # type: ignore[misc]
+class StoredUpload(moto_s3.FakeMultipart):
     """A multipart upload in progress; each part is a file.
 
     Attributes:
@@ -238,7 +238,7 @@ class StoredUpload(moto_s3.FakeMultipart):  # type: ignore[misc]
         self.__dict__.update(state)
 
 
-class KeyStore(moto_s3._VersionedKeyStore):  # type: ignore[misc]
+class KeyStore(moto_s3._VersionedKeyStore):
     """The keys of one bucket; remembers which changed."""
 
     def __init__(self, bucket: str) -> None:
@@ -268,7 +268,7 @@ class KeyStore(moto_s3._VersionedKeyStore):  # type: ignore[misc]
         dict.__setitem__(self, key, versions)
 
 
-class Uploads(moto_s3.MultipartDict):  # type: ignore[misc]
+class Uploads(moto_s3.MultipartDict):
     """The unfinished uploads of one bucket; remembers which changed."""
 
     def __init__(self, bucket: str) -> None:
@@ -288,7 +288,7 @@ class Uploads(moto_s3.MultipartDict):  # type: ignore[misc]
         Here.changes.uploads.add((self.bucket, upload_id))
 
 
-class StoredBucket(moto_s3.FakeBucket):  # type: ignore[misc]
+class StoredBucket(moto_s3.FakeBucket):
     """A bucket whose keys and uploads remember what changed."""
 
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:

@@ -287,24 +287,6 @@ def test_a_container_without_a_port_has_no_address(bench: Bench, launcher: Launc
     assert state.address is None
 
 
-def test_exits_are_announced(bench: Bench, launcher: Launcher) -> None:
-    ended_handles: list[str] = []
-    told: list[str] = []
-    listening = threading.Thread(target=lambda: told.append(next(launcher.died())), daemon=True)
-    listening.start()
-
-    def heard() -> bool:
-        # A subscription has no sign of its own, so containers exit until one is announced.
-        handle = launcher.start(bench.spec())
-        ended_handles.append(handle)
-        ended(launcher, handle)
-        return bool(told)
-
-    eventually(heard, "the word of an exit")
-    listening.join(20)
-    assert told[0] in ended_handles
-
-
 def test_images_are_known_by_content_id_and_labels(bench: Bench, launcher: Launcher) -> None:
     found = launcher.image_id(bench.image)
 

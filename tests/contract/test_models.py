@@ -123,8 +123,8 @@ _NO_ACCESS = (
             "Specify only one of ModelDataUrl and ModelDataSource.",
         ),
         (
-            {"Image": "i", "ModelDataUrl": "https://s3.amazonaws.com/out/model.tar.gz"},
-            'ModelDataUrl "https://s3.amazonaws.com/out/model.tar.gz" is not emulated yet.'
+            {"Image": "i", "ModelDataUrl": "https://s3.amazonaws.com/out/model"},
+            'ModelDataUrl "https://s3.amazonaws.com/out/model" is not emulated yet.'
             " Use s3://bucket/key.",
         ),
         (

@@ -10,7 +10,6 @@ from emulator.errors import EmulatorError, PermanentError, TemporaryError
 from emulator.launch.docker import labels
 from emulator.launch.docker.containers import observed, refusal, request
 from emulator.launch.docker.engine import Absent, Failed, Refused
-from emulator.launch.docker.events import documents
 from emulator.launch.docker.namespaces import Namespace, Place
 from emulator.launch.docker.network import Placed, addresses, free_subnets, routed
 from emulator.launch.docker.output import Entry, Lines, entries, timestamp
@@ -276,10 +275,3 @@ def test_a_failed_start_says_whether_another_try_may_help(
 
     assert isinstance(meaning, kind)
     assert text in str(meaning)
-
-
-def test_events_are_read_however_the_stream_is_cut() -> None:
-    stream = b'{"a": 1}\n{"a": "\xc3\xa9"}\n{"cut'
-
-    for size in (1, 5, 100):
-        assert list(documents(cut(stream, size))) == [{"a": 1}, {"a": "é"}]

@@ -21,7 +21,6 @@ from . import labels
 from .clusters import Clusters
 from .containers import observed, refusal, request
 from .engine import Absent, Engine, EngineDown, Failed, Refused
-from .events import deaths
 from .mounts import bind
 from .namespaces import Namespace, Namespaces, Place
 from .network import Network, on_this_machine
@@ -201,13 +200,6 @@ class DockerLauncher:
     def reclaim(self, directory: Path) -> None:
         """Give what containers wrote below `directory` to this process's user; see Launcher."""
         self._ownership.reclaim(directory)
-
-    def died(self) -> Iterator[str]:
-        """Yield the handle of each container of ours as it exits, until `close`.
-
-        Exits during a restart of the engine may be missed: look at the state from time to time.
-        """
-        return deaths(self._engine, self._own(labels.JOB))
 
     def image_id(self, image: str) -> str | None:
         """Return the local image's content id, or None if there is no such image."""
