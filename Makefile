@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine images lock check format up demo test test-fast bench clean
+.PHONY: help install engine images sdks lock check format up demo test test-fast bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,19 @@ engine: ## Find a container engine; on Debian and Ubuntu, as root, install and s
 images: install engine ## Build the framework images (two minutes at first, then a second); PULL=1 asks a registry
 	@$(BIN)/sagemaker-emulator images build $(if $(PULL),--images-pull)
 
-lock: install ## Compile the locks anew from pyproject.toml and images/*/requirements.in
+sdks: .venv-sdk/v1/.installed .venv-sdk/v2/.installed .venv-sdk/v3/.installed ## Create the environments of the SageMaker Python SDK's three versions, for the tests
+	@:
+
+# Without build isolation, so that what is published as source is built by the locked setuptools.
+.venv-sdk/%/.installed: tests/sdk/requirements/%.lock
+	@test -x .venv-sdk/$*/bin/python || $(PYTHON) -m venv .venv-sdk/$*
+	@echo "Installing the SageMaker Python SDK $* into .venv-sdk/$* (about a minute) ..."
+	@.venv-sdk/$*/bin/python -m pip install --quiet --disable-pip-version-check setuptools==65.7.0 wheel==0.45.1
+	@.venv-sdk/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+	  --require-hashes --requirement $<
+	@touch $@
+
+lock: install ## Compile the locks anew from pyproject.toml and the requirements.in of images and tests
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	scripts/lock.sh $(BIN)/uv
 
@@ -51,7 +63,7 @@ up: images ## Run the emulator in the foreground
 demo: images ## Digits through MXNet and Chainer: S3, train, deploy, invoke, a report
 	@$(ON_ENGINE) $(BIN)/python -m examples.digits.demo
 
-test: images ## Run every test, real containers included
+test: images sdks ## Run every test, real containers included
 	@rm -f .coverage .coverage.*
 	$(ON_ENGINE) $(BIN)/pytest --cov --cov-report=term:skip-covered
 
@@ -62,4 +74,4 @@ bench: images ## Measure the emulator against what it stands on
 	@$(ON_ENGINE) $(BIN)/python -m tests.bench
 
 clean: ## Remove .venv and caches; images and the emulator's state stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info
+	rm -rf $(VENV) .venv-sdk .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info

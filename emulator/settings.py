@@ -148,6 +148,19 @@ class Settings:
         60, "Seconds that a container may take to answer an invocation.", SECONDS
     )
     payload_limit: int = _setting(6291456, "Bytes of InvokeEndpoint's largest body.", BYTES)
+    cpu_stand_ins: bool = _setting(
+        True,
+        "Let the CPU stand in for a GPU that this machine lacks; 0 fails for lack of capacity.",
+        SWITCH,
+    )
+    sample_data: str = _setting(
+        "auto",
+        "Digits of the bucket sagemaker-sample-data-REGION: a directory that has MNIST's files, "
+        "`auto` for MNIST from the network, `bundled` for the digits that ship with the emulator.",
+    )
+    proxy_port: int = _setting(
+        0, "Port of the TLS proxy for clients that must stay untouched; 0 for none.", PORT
+    )
     images_pull: bool = _setting(
         False, "Allow `images build` to fetch the base image from a registry.", SWITCH
     )
