@@ -1,4 +1,4 @@
-"""A user's shell: one version of the SageMaker Python SDK, and what `sagemaker-emulator env` prints.
+"""A user's shell: one version of the SageMaker Python SDK, and what the `env` command prints.
 
 Nothing else points a client at the emulator: what works here works for everyone who evaluates it.
 """
@@ -44,7 +44,8 @@ class Shell:
         """Return the variables of the shell after it evaluated what `env` prints."""
         state, flags = shlex.quote(str(self.emulator.state)), shlex.join(self.flags)
         prints = f"{shlex.quote(str(_COMMAND))} env --state {state} --port 0 {flags}"
-        dump = f'{shlex.quote(sys.executable)} -c "import json, os; print(json.dumps(dict(os.environ)))"'
+        shown = "import json, os; print(json.dumps(dict(os.environ)))"
+        dump = shlex.join([sys.executable, "-c", shown])
         done = subprocess.run(
             ["sh", "-euc", f'eval "$({prints})"; {dump}'],
             env={
