@@ -18,6 +18,7 @@ import orjson
 from werkzeug.exceptions import HTTPException
 
 from emulator.call import Scope
+from emulator.storage import identity
 from emulator.storage.replies import Reply, send
 from emulator.storage.requests import build, read_body
 
@@ -93,7 +94,8 @@ class Dispatch:
 @cache
 def _handlers(package: str) -> list[tuple[re.Pattern[str], Handler]]:
     paths = importlib.import_module(f"moto.{package}.urls").url_paths
-    return [(re.compile(path.format("")), handler) for path, handler in paths.items()]
+    own = identity.HANDLERS.get(package)
+    return [(re.compile(path.format("")), own or handler) for path, handler in paths.items()]
 
 
 def _target(environ: Mapping[str, Any]) -> str:
