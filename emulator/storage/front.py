@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 from wsgiref.types import StartResponse
 from xml.sax.saxutils import escape
 
@@ -56,6 +56,10 @@ class S3Front:
         return send(environ, start_response, reply)
 
     def _answer(self, scope: Scope, environ: Mapping[str, Any], bucket: str, key: str) -> Reply:
+        self._check_owner(bucket, environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER"))
+        if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
+            name = unquote(source).lstrip("/").partition("/")[0]
+            self._check_owner(name, environ.get("HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER"))
         query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         if not _carries_body(environ, key, query):
             return self._s3.answer(
@@ -73,6 +77,12 @@ class S3Front:
         finally:
             if body.fresh:
                 path.unlink(missing_ok=True)
+
+    def _check_owner(self, name: str, account: str | None) -> None:
+        """Refuse a request that expects another account to own the bucket; moto looks away."""
+        bucket = self._s3.bucket(name) if account else None
+        if bucket is not None and bucket.account_id != account:
+            raise Rejected("AccessDenied", "Access Denied", 403)
 
     def _request(
         self,

@@ -81,7 +81,7 @@ class Iam(IamResponse):
         if match is None:
             raise InvalidInput(f"Invalid Entity Arn: {arn}")
         kind, name = match.groups()
-        find = {
+        find: Callable[[str], Any] = {
             "user": self.backend.get_user,
             "group": self.backend.get_group,
             "role": self.backend.get_role,
@@ -152,9 +152,10 @@ def _create_role(backend: Any, role_name: str, *args: Any, **options: Any) -> An
     return _moto_create_role(backend, role_name, *args, **options)
 
 
-_moto_create_role = IAMBackend.create_role
-IAMBackend.create_role = _create_role
-IAMBackend.initialize_service_roles = _give_execution_role
+_Backend: Any = IAMBackend
+_moto_create_role = _Backend.create_role
+_Backend.create_role = _create_role
+_Backend.initialize_service_roles = _give_execution_role
 
 HANDLERS: Mapping[str, Callable[..., Any]] = {"iam": Iam.dispatch, "sts": Sts.dispatch}
 """What answers in place of moto's own handler, by moto's package."""

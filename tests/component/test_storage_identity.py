@@ -145,3 +145,43 @@ def test_a_principal_that_is_not_there_is_refused(
             PolicySourceArn=arn, ActionNames=["s3:PutObject"]
         )
     assert refusal(error) == refused
+
+
+def test_a_bucket_is_found_by_its_owner_and_refused_to_who_expects_another(served: Served) -> None:
+    s3 = served.client("s3")
+    s3.create_bucket(Bucket="owned-bucket")
+    s3.put_object(Bucket="owned-bucket", Key="a", Body=b"x", ExpectedBucketOwner=ACCOUNT)
+    s3.head_bucket(Bucket="owned-bucket", ExpectedBucketOwner=ACCOUNT)
+    source = {"Bucket": "owned-bucket", "Key": "a"}
+    for refused in (
+        lambda: s3.head_bucket(Bucket="owned-bucket", ExpectedBucketOwner=OTHER_ACCOUNT),
+        lambda: s3.put_object(
+            Bucket="owned-bucket", Key="b", Body=b"x", ExpectedBucketOwner=OTHER_ACCOUNT
+        ),
+        lambda: s3.copy_object(
+            Bucket="owned-bucket",
+            Key="c",
+            CopySource=source,
+            ExpectedSourceBucketOwner=OTHER_ACCOUNT,
+        ),
+    ):
+        with pytest.raises(ClientError) as error:
+            refused()
+        assert refusal(error)[0] == 403
+    assert [found["Key"] for found in s3.list_objects(Bucket="owned-bucket")["Contents"]] == ["a"]
+    with pytest.raises(ClientError) as error:
+        s3.head_bucket(Bucket="absent-bucket", ExpectedBucketOwner=ACCOUNT)
+    assert refusal(error)[0] == 404
+
+
+def test_what_local_mode_asks_of_a_prefix(served: Served) -> None:
+    s3 = served.client("s3")
+    s3.create_bucket(Bucket="prefix-bucket")
+    s3.put_object(Bucket="prefix-bucket", Key="data/a b+ü&.txt", Body=b"x")
+    with pytest.raises(ClientError) as error:
+        s3.head_object(Bucket="prefix-bucket", Key="data")
+    assert error.value.response["Error"] == {"Code": "404", "Message": "Not Found"}
+    found = s3.list_objects(Bucket="prefix-bucket", Prefix="data", EncodingType="url")
+    assert [entry["Key"] for entry in found["Contents"]] == ["data/a%20b%2B%C3%BC%26.txt"]
+    found = s3.list_objects(Bucket="prefix-bucket", Prefix="data")
+    assert [entry["Key"] for entry in found["Contents"]] == ["data/a b+ü&.txt"]
