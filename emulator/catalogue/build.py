@@ -30,6 +30,7 @@ from emulator.catalogue.recipes import (
     IMAGE_LABEL,
     RECIPES,
     STAGE_LABEL,
+    WANTED,
     Recipe,
     files_of,
     fingerprint,
@@ -84,7 +85,7 @@ def build(
         PermanentError: the engine does not answer, or a step failed; says which and why.
     """
     source = source_directory()
-    wanted = tuple(names) or FINAL
+    wanted = tuple(names) or WANTED
     with _engine() as client:
         graph = _graph(wanted, lambda name: fresh or not _state(client, name, source).current)
         for name in wanted:
@@ -327,7 +328,7 @@ def _say(line: str) -> None:
 def main() -> int:
     """Build the images named on the command line, or all; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m emulator.catalogue.build", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FINAL))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(WANTED))
     parser.add_argument("--pull", action="store_true", help="the base may come from a registry")
     parser.add_argument("--fresh", action="store_true", help="build what is up to date, too")
     options = parser.parse_args()

@@ -27,6 +27,7 @@ class Recipe:
         toolkit: the build sees images/toolkit.
         wheels: the build sees the packages of the image's requirements.lock.
         tree: made of Debian packages unless a registry may be asked.
+        source: the build sees the emulator's own package, the one that this file is part of.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Recipe:
     toolkit: bool = False
     wheels: bool = False
     tree: bool = False
+    source: bool = False
 
 
 _BOTH = ("base", "builder")
@@ -48,10 +50,14 @@ RECIPES = {
         Recipe("mxnet-training", ("mxnet-environment",), "1.9.1", toolkit=True),
         Recipe("mxnet-inference", ("mxnet-environment",), "1.9.1", toolkit=True),
         Recipe("chainer", ("chainer-environment",), "7.8.1", toolkit=True),
+        Recipe("emulator-environment", _BOTH, wheels=True),
+        Recipe("emulator", ("emulator-environment",), source=True),
     )
 }
-# What containers are started from; the others are only steps on the way.
+# What jobs and endpoints are started from.
 FINAL = tuple(name for name, recipe in RECIPES.items() if recipe.version)
+# What is built unless told otherwise; all others are only steps on the way.
+WANTED = (*FINAL, "emulator")
 
 
 def source_directory() -> Path:
@@ -70,7 +76,7 @@ def recipe(name: str) -> Recipe:
     try:
         return RECIPES[name]
     except KeyError:
-        raise PermanentError(f"No image '{name}'. There are: {', '.join(FINAL)}.") from None
+        raise PermanentError(f"No image '{name}'. There are: {', '.join(WANTED)}.") from None
 
 
 def files_of(name: str, source: Path) -> Iterator[tuple[str, Path]]:
@@ -78,6 +84,8 @@ def files_of(name: str, source: Path) -> Iterator[tuple[str, Path]]:
     folders = [(source / name, "")]
     if recipe(name).toolkit:
         folders.append((source / "toolkit", "toolkit/"))
+    if recipe(name).source:
+        folders.append((source.parent / "emulator", "source/emulator/"))
     for folder, prefix in folders:
         for file in sorted(folder.rglob("*")):
             path = file.relative_to(folder)

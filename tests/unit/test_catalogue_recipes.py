@@ -13,6 +13,7 @@ from emulator.catalogue.build import _run as run
 from emulator.catalogue.recipes import (
     FINAL,
     RECIPES,
+    WANTED,
     files_of,
     fingerprint,
     recipe,
@@ -34,6 +35,7 @@ def test_every_image_has_its_folder(name: str) -> None:
     assert (source_directory() / name / "README.md").is_file()
     assert ("requirements.lock" in files) == recipe(name).wheels
     assert ("toolkit/emulator_toolkit/__init__.py" in files) == recipe(name).toolkit
+    assert ("source/emulator/assemble.py" in files) == recipe(name).source
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -85,6 +87,22 @@ def test_a_change_outdates_what_is_made_of_it(
     assert {name for name in RECIPES if fingerprint(name, source) != before[name]} == outdated
 
 
+def test_a_change_of_the_emulator_outdates_its_own_image_alone(source: Path) -> None:
+    before = {name: fingerprint(name, source) for name in RECIPES}
+    (source.parent / "emulator").mkdir()
+    (source.parent / "emulator" / "assemble.py").write_text("# changed")
+    assert {name for name in RECIPES if fingerprint(name, source) != before[name]} == {"emulator"}
+
+
+def test_the_emulators_image_has_the_versions_that_are_tested() -> None:
+    root = source_directory().parent
+    tested = (root / "requirements.lock").read_text("utf-8")
+    lock = (root / "images/emulator-environment/requirements.lock").read_text("utf-8")
+    pinned = re.findall(r"^[a-z0-9.-]+==[^ ]+", lock, re.M)
+    assert len(pinned) > 20
+    assert [pin for pin in pinned if f"\n{pin} " not in f"\n{tested}"] == []
+
+
 @pytest.mark.parametrize("left", ["toolkit/.ruff_cache/x", "toolkit/__pycache__/x.pyc", "base/.x"])
 def test_what_tools_leave_behind_outdates_nothing(source: Path, left: str) -> None:
     before = [fingerprint(name, source) for name in RECIPES]
@@ -105,7 +123,7 @@ def test_a_command_stays_one_whatever_the_umask_of_the_checkout(source: Path) ->
 def test_only_what_is_outdated_is_built_and_after_what_it_needs() -> None:
     present = {"base", "builder", "chainer-environment"}
     order: list[str] = []
-    built = run(graph(FINAL, lambda name: name not in present), order.append)
+    built = run(graph(WANTED, lambda name: name not in present), order.append)
     assert set(built) == set(RECIPES) - present
     assert "mxnet-environment packages" in order
     assert order.index("mxnet-environment packages") < order.index("mxnet-environment")
