@@ -10,6 +10,12 @@ options="--quiet --generate-hashes --no-emit-index-url --no-header --no-annotate
 "$uv" pip compile pyproject.toml --all-extras --universal --python-version 3.11 $options \
   --output-file requirements.lock
 
+# The emulator's own image: the same versions, without what only tests and the demo need.
+# shellcheck disable=SC2086
+"$uv" pip compile pyproject.toml --constraints requirements.lock --python-version 3.11 \
+  --python-platform x86_64-manylinux_2_28 $options \
+  --output-file images/emulator-environment/requirements.lock
+
 # What old packages published as source need to tell their own dependencies.
 constraint=$(mktemp)
 trap 'rm -f "$constraint"' EXIT
