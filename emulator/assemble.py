@@ -294,6 +294,7 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         memory_bytes=settings.container_memory or None,
         threads=settings.container_threads or None,
+        cpu_stand_ins=settings.cpu_stand_ins,
     )
 
 

@@ -23,12 +23,14 @@ class Resolved:
         image: the engine's name of the image.
         image_id: content id, ``sha256:…``.
         warnings: sentences for a log, one per difference between `reference` and `image`.
+        cpu_warning: the one of them that says a GPU image was asked for; empty without it.
     """
 
     reference: str
     image: str
     image_id: str
     warnings: tuple[str, ...] = ()
+    cpu_warning: str = ""
 
 
 def resolve(reference: str, purpose: str, *, present: Present) -> Resolved:
@@ -64,7 +66,8 @@ def resolve(reference: str, purpose: str, *, present: Present) -> Resolved:
         if image_id is not None:
             exact = asked is not None and candidate == local_name(name, asked.version)
             warnings = tuple(_differences(reference, name, asked, exact)) if asked else ()
-            return Resolved(reference, candidate, image_id, warnings)
+            on_cpu = _on_cpu(reference) if asked and asked.processor == "gpu" else ""
+            return Resolved(reference, candidate, image_id, warnings, on_cpu)
     raise PermanentError(
         f"No image '{reference}' on this machine, and the one that stands in for it, "
         f"'{local_name(name)}', is not built. Build it with: sagemaker-emulator images build "
@@ -83,6 +86,10 @@ def _differences(name: str, image: str, asked: FrameworkTag, exact: bool) -> Ite
     if not exact and asked.version != contents.version:
         yield f"'{name}' runs on {contents.framework} {contents.version}, not {asked.version}."
     if asked.processor == "gpu":
-        yield f"'{name}' runs on the CPU: there is no GPU variant of the local image."
+        yield _on_cpu(name)
     if asked.python == "py2":
         yield f"'{name}' runs on Python 3: Python 2 is not provided."
+
+
+def _on_cpu(name: str) -> str:
+    return f"'{name}' runs on the CPU: there is no GPU variant of the local image."

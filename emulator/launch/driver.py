@@ -52,6 +52,7 @@ class ContainerSpec:
         memory_bytes: limit, or None.
         cluster: containers with the same cluster name reach each other by hostname; None for one.
         peers: the host names of the whole cluster, this one's included; the same for each.
+        gpus: give it all GPUs of this machine; asked for only where the launcher has some.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ContainerSpec:
     memory_bytes: int | None = None
     cluster: str | None = None
     peers: tuple[str, ...] = ()
+    gpus: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,10 @@ class Launcher(Protocol):
 
     def image_labels(self, image: str) -> Mapping[str, str]:
         """Return the labels of a local image; raises ImageMissing."""
+        ...
+
+    def has_gpus(self) -> bool:
+        """Say whether containers can be given GPUs."""
         ...
 
     def endpoint_url(self) -> str:

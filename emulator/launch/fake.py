@@ -86,6 +86,8 @@ class FakeLauncher:
         self.images = dict(images or {})
         self.down = False
         """While True, every call raises TemporaryError, as without an engine."""
+        self.gpus = False
+        """What `has_gpus` says."""
         self.started: list[ContainerSpec] = []
         """Every spec that was started, in order."""
         self._now = now
@@ -182,6 +184,10 @@ class FakeLauncher:
             if image not in self.images:
                 raise ImageMissing(image)
             return dict(self.images[image].labels)
+
+    def has_gpus(self) -> bool:
+        with self._engine():
+            return self.gpus
 
     def endpoint_url(self) -> str:
         return self._url

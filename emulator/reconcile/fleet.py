@@ -4,7 +4,6 @@ The endpoint's reconciler decides which fleet serves; a fleet only brings its ow
 heals them, and lets them go.
 """
 
-import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from emulator.logs import LogSink
 from emulator.names import instance_id
 from emulator.reconcile import labels, reasons
 from emulator.reconcile.follow import Followers
+from emulator.reconcile.hardware import Hardware, NoCapacity, provide
+from emulator.reconcile.instance_logs import InstanceLogs
 from emulator.reconcile.models import Models
 from emulator.reconcile.ping import ping
 from emulator.reconcile.ports import Resolved, ResolveImage
@@ -104,6 +105,10 @@ class Fleet:
         }
         self._models: dict[str, Document] = plan["models"]
         self._images: dict[str, Resolved] = {}
+        self._hardware: dict[str, Hardware] = {}
+        self._logs = InstanceLogs(
+            record, hosting.launcher, hosting.followers, hosting.logs, hosting.wake
+        )
         self._instances: dict[Slot, Instance] = {}
         self._casualties: dict[Slot, Casualty] = {}
         self._ids: dict[Slot, str] = {}
@@ -118,6 +123,8 @@ class Fleet:
         Raises:
             FleetFailed: an instance can't come up.
         """
+        for entry in desired:
+            self._provide(entry["variant"])
         for slot in _slots(desired):
             if slot not in self._instances:
                 self._start(slot)
@@ -201,14 +208,16 @@ class Fleet:
         # Kept until the container is known to run: a start that is tried again must look the same.
         spec_id = self._ids.setdefault(slot, instance_id())
         try:
-            handle = self._hosting.launcher.start(self._spec(variant, number, spec_id))
+            spec = self._spec(variant, number, spec_id)
+            self._logs.announce(variant, spec_id, self._warnings(variant))
+            handle = self._hosting.launcher.start(spec)
         except PermanentError as error:
             raise FleetFailed(reasons.serving_start(variant, str(error))) from error
         observed = self._hosting.launcher.observe(handle)
         del self._ids[slot]
         if observed is None:
             raise FleetFailed(reasons.ping(variant, "The container was removed."))
-        self._join(slot, observed)
+        self._join(slot, observed, new=True)
 
     def _spec(self, variant: str, number: int, spec_id: str) -> ContainerSpec:
         record, hosting, config = self._record, self._hosting, self._variants[variant]
@@ -216,12 +225,6 @@ class Fleet:
         container = contract.container(model)
         image = self._image(variant, container)
         files = self._stage(model, container)
-        accelerated = bool(config.get("AcceleratorType"))
-        if accelerated:
-            log.warning(
-                "Endpoint/%s: AcceleratorType %s of variant %s runs on the CPU",
-                *(record.name, config["AcceleratorType"], variant),
-            )
         return ContainerSpec(
             # The one it replaces may still be leaving, so the slot alone does not name it.
             name=labels.container_name(record, f"{self.generation}-{variant}-{number}-{spec_id}"),
@@ -232,7 +235,7 @@ class Fleet:
                 record.scope,
                 hosting.launcher.endpoint_url(),
                 hosting.limits,
-                accelerated=accelerated,
+                accelerated=bool(config.get("AcceleratorType")),
             ),
             mounts=contract.mounts(files),
             labels=labels.of(
@@ -248,7 +251,25 @@ class Fleet:
             port=contract.PORT,
             isolated=model.get("EnableNetworkIsolation", False),
             memory_bytes=hosting.limits.memory_bytes,
+            gpus=self._provide(variant).gpus,
         )
+
+    def _provide(self, variant: str) -> Hardware:
+        """Return what the variant's containers run on; raises FleetFailed without capacity."""
+        if variant not in self._hardware:
+            hosting, instance_type = self._hosting, self._variants[variant].get("InstanceType", "")
+            try:
+                found = provide(hosting.launcher, hosting.limits, instance_type)
+            except NoCapacity as error:
+                raise FleetFailed(reasons.serving_capacity(str(error))) from error
+            self._hardware[variant] = found
+        return self._hardware[variant]
+
+    def _warnings(self, variant: str) -> list[str]:
+        warnings = self._hardware[variant].warnings(self._images[variant])
+        if accelerator := self._variants[variant].get("AcceleratorType"):
+            warnings.append(f"AcceleratorType {accelerator} runs on the CPU.")
+        return warnings
 
     def _image(self, variant: str, container: Document) -> Resolved:
         if variant not in self._images:
@@ -256,8 +277,6 @@ class Fleet:
                 self._images[variant] = self._hosting.resolve_image(container["Image"], "serve")
             except PermanentError as error:
                 raise FleetFailed(reasons.serving_image(variant, str(error))) from error
-            for warning in self._images[variant].warnings:
-                log.warning("Endpoint/%s: %s", self._record.name, warning)
         return self._images[variant]
 
     def _stage(self, model: Document, container: Document) -> Path:
@@ -268,7 +287,7 @@ class Fleet:
         except PermanentError as error:
             raise FleetFailed(str(error)) from error
 
-    def _join(self, slot: Slot, observed: Observed) -> None:
+    def _join(self, slot: Slot, observed: Observed, *, new: bool) -> None:
         """Count a container among the instances and follow its output."""
         timeout = self._variants[slot[0]].get(
             "ContainerStartupHealthCheckTimeoutInSeconds", self._hosting.ping_timeout
@@ -282,18 +301,7 @@ class Fleet:
             image_id=observed.image_id,
             deadline=monotonic() + timeout,
         )
-        self._follow(observed)
-
-    def _follow(self, observed: Observed) -> None:
-        scope, logs, marks = self._record.scope, self._hosting.logs, observed.labels
-        group = f"/aws/sagemaker/Endpoints/{self._record.name}"
-        stream = f"{marks[labels.VARIANT]}/{marks[labels.INSTANCE_ID]}"
-        self._hosting.followers.follow(
-            observed.handle,
-            sink=lambda lines: logs.append(scope, group, stream, lines),
-            since=logs.last(scope, group, stream),
-            ended=lambda: self._hosting.wake(scope, self._record.name),
-        )
+        self._logs.follow(observed, new=new)
 
     def _look(self, instance: Instance) -> None:
         """Ping a starting instance once; raises FleetFailed when it can't become ready."""
@@ -302,7 +310,7 @@ class Fleet:
             return
         observed = self._hosting.launcher.observe(instance.handle)
         if observed is None or not observed.running:
-            raise FleetFailed(reasons.ping(instance.variant, self._obituary(observed)))
+            raise FleetFailed(reasons.ping(instance.variant, self._logs.obituary(observed)))
         if monotonic() > instance.deadline:
             raise FleetFailed(reasons.ping(instance.variant))
         instance.look = min(SLOWEST_LOOK, instance.look * 1.5)
@@ -313,7 +321,7 @@ class Fleet:
         """Note the death of an instance in service, or that it no longer answers."""
         observed = self._hosting.launcher.observe(instance.handle)
         if observed is None or not observed.running:
-            self._bury(slot, instance, self._obituary(observed))
+            self._bury(slot, instance, self._logs.obituary(observed))
         elif ping(instance.target.host, instance.target.port):
             instance.strikes = 0
             self._casualties.pop(slot, None)
@@ -352,17 +360,6 @@ class Fleet:
     def _casualty(self, slot: Slot) -> Casualty:
         return self._casualties.get(slot, Casualty(0, 0.0))
 
-    def _obituary(self, observed: Observed | None) -> str:
-        if observed is None:
-            return "The container was removed."
-        cause = " for using too much memory" if observed.out_of_memory else ""
-        text = f"The container exited with code {observed.exit_code}{cause}."
-        last = ""
-        with contextlib.suppress(EmulatorError):  # the container may be going away right now
-            for line in self._hosting.launcher.logs(observed.handle, follow=False):
-                last = line.text.strip() or last
-        return f"{text} Its last line: {last}" if last else text
-
     # Letting go and taking over.
 
     def _give_up(self, slots: list[Slot]) -> list[Instance]:
@@ -380,9 +377,9 @@ class Fleet:
         for observed in sorted(found, key=lambda each: each.started_at, reverse=True):
             slot = (observed.labels[labels.VARIANT], int(observed.labels[labels.HOST]))
             if observed.running and slot not in self._instances:
-                self._join(slot, observed)
+                self._join(slot, observed, new=False)
                 continue
-            self._follow(observed)
+            self._logs.follow(observed, new=False)
             if not observed.running:
                 self._hosting.followers.finish(observed.handle, LAST_LINES)
             self._hosting.end(observed.handle, 0.0)

@@ -15,6 +15,11 @@ class Resolved(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]: ...
 
+    @property
+    def cpu_warning(self) -> str:
+        """The one of `warnings` that says a GPU image was asked for; empty without it."""
+        ...
+
 
 class ResolveImage(Protocol):
     """Finds the local image for a reference; raises PermanentError saying what was looked for."""

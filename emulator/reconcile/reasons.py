@@ -36,6 +36,14 @@ def training_image(document: Document, detail: str) -> str:
     )
 
 
+def capacity(detail: str) -> str:
+    """Return the reason for a training job whose instances this machine can't give."""
+    return _cut(
+        "CapacityError: Unable to provision requested ML compute capacity. Please retry using a"
+        f" different ML instance type. {detail}"
+    )
+
+
 def download(detail: str) -> str:
     """Return the reason for input that could not be staged; staging may have worded it already."""
     prefix = "ClientError: Data download failed:"
@@ -84,6 +92,15 @@ def ping(variant: str, detail: str = "") -> str:
         " check. Please check CloudWatch logs for this endpoint."
     )
     return _cut(f"{text} {detail}" if detail else text)
+
+
+def serving_capacity(detail: str) -> str:
+    """Return the reason for an endpoint whose instances this machine can't give."""
+    return _cut(
+        "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity"
+        " error. Please retry using a different ML instance type or after some time."
+        f" {detail}"
+    )
 
 
 def model_download(url: str) -> str:

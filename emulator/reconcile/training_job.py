@@ -5,7 +5,7 @@ the document, on disk and on the engine, so that a pass may be repeated after a 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,22 +18,20 @@ from emulator.launch.contract.limits import Limits
 from emulator.launch.driver import ContainerSpec, Launcher, Observed
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle.training_job import Event, Phase
-from emulator.logs import LogLine, LogSink, MetricDefinition, extract, from_request
+from emulator.logs import LogSink
 from emulator.reconcile import labels, reasons
 from emulator.reconcile.artifacts import Artifacts
 from emulator.reconcile.checkpoints import Checkpoints
 from emulator.reconcile.follow import Followers
+from emulator.reconcile.hardware import NoCapacity, provide
+from emulator.reconcile.job_logs import JobLogs
 from emulator.reconcile.ports import ResolveImage
 from emulator.reconcile.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 LOOK_AGAIN = 5.0
 """Seconds between looks at a running job, should the engine's word of its end get lost."""
-LAST_LINES = 10.0
-"""Seconds without a line after which a container that has ended is taken to have no more."""
 
 
 class TrainingJobs:
@@ -58,13 +56,11 @@ class TrainingJobs:
     ) -> None:
         self._store = store
         self._launcher = launcher
-        self._followers = followers
         self._artifacts = artifacts
         self._checkpoints = checkpoints
         self._resolve_image = resolve_image
-        self._logs = logs
+        self._logs = JobLogs(launcher, followers, logs, wake)
         self._directory = directory
-        self._wake = wake
         self._limits = limits
         self._stop_grace = stop_grace
 
@@ -120,6 +116,11 @@ class TrainingJobs:
         # What a deleted job of the same name has left must not be taken for this one's.
         self.forget(record.scope, record.name)
         self._remark(record, life.LAUNCHING)
+        instance_type = record.document["ResourceConfig"].get("InstanceType", "")
+        try:
+            hardware = provide(self._launcher, self._limits, instance_type)
+        except NoCapacity as error:
+            return self._fail(record, reasons.capacity(str(error)))
         try:
             image = self._resolve_image(contract.image(record.document), "train")
         except PermanentError as error:
@@ -130,7 +131,11 @@ class TrainingJobs:
             record,
             Event.DOWNLOAD_BEGUN if downloads else Event.LAUNCHED,
             TrainingStartTime=now(),
-            Emulator={"Image": image.image, "Warnings": list(image.warnings)},
+            Emulator={
+                "Image": image.image,
+                "GPUs": hardware.gpus,
+                "Warnings": hardware.warnings(image),
+            },
         )
         return 0.0
 
@@ -152,7 +157,7 @@ class TrainingJobs:
         if not record.document["Emulator"].get("Launched"):
             return self._launch(record)
         hosts = self._hosts(record)
-        self._follow(record, hosts)
+        self._logs.follow(record, hosts)
         reason = self._why_failed(record, hosts)
         running = [host for host in hosts if host.running]
         if running and not reason:
@@ -162,8 +167,8 @@ class TrainingJobs:
             self._mirror(record)
             return min(LOOK_AGAIN, max(0.0, self._deadline(record) - now()))
         self._stop_all(running, self._stop_grace)
-        self._finish_logs(record, hosts)
-        changes = self._final_metrics(record, hosts)
+        self._logs.finish(hosts)
+        changes = self._logs.final_metrics(record, hosts)
         if reason:
             self._move(record, Event.EXITED_NONZERO, FailureReason=reason, **changes)
         else:
@@ -190,10 +195,10 @@ class TrainingJobs:
         if not hosts and not record.document.get("Emulator", {}).get("Launched"):
             self._move(record, Event.NOTHING_RAN)
             return 0.0
-        self._follow(record, hosts)
+        self._logs.follow(record, hosts)
         self._stop_all([host for host in hosts if host.running], self._stop_grace)
-        self._finish_logs(record, hosts)
-        self._move(record, Event.EXITED, **self._final_metrics(record, hosts))
+        self._logs.finish(hosts)
+        self._move(record, Event.EXITED, **self._logs.final_metrics(record, hosts))
         return 0.0
 
     # What the phases share.
@@ -201,8 +206,6 @@ class TrainingJobs:
     def _launch(self, record: Record) -> float:
         """Start what does not run yet; a killed run may have started some of the hosts."""
         document = record.document
-        for warning in document["Emulator"].get("Warnings", ()):
-            log.warning("TrainingJob/%s: %s", record.name, warning)
         there = {host.labels[labels.HOST] for host in self._hosts(record)}
         missing = [host for host in contract.hosts(document) if host not in there]
         try:
@@ -212,6 +215,7 @@ class TrainingJobs:
             return self._fail(record, reasons.download(reasons.detail(error)))
         try:
             for host in missing:
+                self._logs.announce(record, host)
                 self._launcher.start(self._spec(record, host))
         except PermanentError as error:
             self._remove(self._hosts(record))
@@ -242,6 +246,7 @@ class TrainingJobs:
             memory_bytes=self._limits.memory_bytes,
             cluster=labels.container_name(record, "cluster") if len(hosts) > 1 else None,
             peers=tuple(hosts),
+            gpus=record.document["Emulator"].get("GPUs", False),
         )
 
     def _why_failed(self, record: Record, hosts: list[Observed]) -> str:
@@ -254,42 +259,6 @@ class TrainingJobs:
             text = self._workspace(record, first.labels[labels.HOST]).failure_text()
             return reasons.exit_code(text, first.exit_code or 0, out_of_memory=first.out_of_memory)
         return reasons.REMOVED if len(hosts) < len(contract.hosts(record.document)) else ""
-
-    def _follow(self, record: Record, hosts: list[Observed]) -> None:
-        for observed in hosts:
-            stream = self._stream(record, observed.labels[labels.HOST])
-            self._followers.follow(
-                observed.handle,
-                sink=self._sink(record, stream),
-                since=self._logs.last(record.scope, LOG_GROUP, stream),
-                ended=lambda: self._wake(record.scope, record.name),
-            )
-
-    def _sink(self, record: Record, stream: str) -> Callable[[Sequence[LogLine]], None]:
-        definitions = _metric_definitions(record)
-        dimensions = {"TrainingJobName": record.name}
-
-        def sink(lines: Sequence[LogLine]) -> None:
-            self._logs.append(record.scope, LOG_GROUP, stream, lines)
-            self._logs.publish(record.scope, METRIC_NAMESPACE, dimensions, definitions, lines)
-
-        return sink
-
-    def _final_metrics(self, record: Record, hosts: list[Observed]) -> Document:
-        """Return the last value of each metric, from the whole output (contract B3)."""
-        definitions, last = _metric_definitions(record), dict[str, Document]()
-        for host in hosts if definitions else []:
-            for line in self._launcher.logs(host.handle, follow=False):
-                for name, value in extract(definitions, line.text):
-                    last[name] = {"MetricName": name, "Value": value, "Timestamp": line.at}
-        return {"FinalMetricDataList": list(last.values())} if last else {}
-
-    def _finish_logs(self, record: Record, hosts: list[Observed]) -> None:
-        for host in hosts:
-            self._followers.finish(host.handle, LAST_LINES)
-
-    def _stream(self, record: Record, host: str) -> str:
-        return f"{record.name}/{host}-{int(record.document['TrainingStartTime'])}"
 
     def _hosts(self, record: Record) -> list[Observed]:
         """Return the containers that run or have run.
@@ -386,7 +355,3 @@ class TrainingJobs:
         self._store.change(
             TRAINING_JOB, record.scope, record.name, change, event="Noted", message=message
         )
-
-
-def _metric_definitions(record: Record) -> list[MetricDefinition]:
-    return from_request(record.document["AlgorithmSpecification"].get("MetricDefinitions", []))

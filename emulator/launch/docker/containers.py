@@ -57,6 +57,8 @@ def request(
     if spec.memory_bytes is not None:
         # Equal limits mean no swap: a job that outgrows its memory ends instead of crawling.
         body["HostConfig"] |= {"Memory": spec.memory_bytes, "MemorySwap": spec.memory_bytes}
+    if spec.gpus:
+        body["HostConfig"]["DeviceRequests"] = [{"Count": -1, "Capabilities": [["gpu"]]}]
     return body
 
 

@@ -87,6 +87,7 @@ class DockerLauncher:
         self._starting: set[str] = set()
         self._turn = threading.Condition()
         self._local: bool | None = None
+        self._gpus: bool | None = None
 
     def warm(self) -> threading.Thread:
         """Sweep, make the network and fill the pool, all in the background."""
@@ -212,6 +213,12 @@ class DockerLauncher:
         if found is None:
             raise ImageMissing(image)
         return dict(found["Config"].get("Labels") or {})
+
+    def has_gpus(self) -> bool:
+        """Say whether the engine has NVIDIA's runtime; asked once. See Launcher."""
+        if self._gpus is None:
+            self._gpus = "nvidia" in (self._engine.get("/info").get("Runtimes") or {})
+        return self._gpus
 
     def endpoint_url(self) -> str:
         """Return the URL under which containers reach the emulator.

@@ -1,0 +1,84 @@
+"""The output of an endpoint's containers: one log stream for each instance (contract B10)."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+
+from emulator.call import Record, Scope
+from emulator.clock import now
+from emulator.errors import EmulatorError
+from emulator.launch.driver import Launcher, Observed
+from emulator.logs import LogSink
+from emulator.reconcile import labels, notices
+from emulator.reconcile.follow import Followers
+
+log = logging.getLogger(__name__)
+
+
+class InstanceLogs:
+    """Carries the output of one endpoint's instances.
+
+    Args:
+        wake: called with scope and endpoint name when a container has written its last line.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        launcher: Launcher,
+        followers: Followers,
+        logs: LogSink,
+        wake: Callable[[Scope, str], None],
+    ) -> None:
+        self._scope, self._name = record.scope, record.name
+        self._launcher = launcher
+        self._followers = followers
+        self._logs = logs
+        self._wake = wake
+        self._told = set[str]()
+
+    def announce(self, variant: str, instance_id: str, warnings: Sequence[str]) -> None:
+        """Begin an instance's stream with warnings; a stream that has begun stays as it is.
+
+        The emulator's own log has them once for each variant.
+        """
+        stream = f"{variant}/{instance_id}"
+        if not warnings or self._logs.last(self._scope, self._group, stream):
+            return
+        self._logs.append(self._scope, self._group, stream, notices.lines(warnings, now()))
+        if variant not in self._told:
+            self._told.add(variant)
+            for warning in warnings:
+                log.warning("Endpoint/%s, variant %s: %s", self._name, variant, warning)
+
+    def follow(self, observed: Observed, *, new: bool) -> None:
+        """Pass on what a container writes.
+
+        Args:
+            new: it has only just been started, so that nothing is passed on yet; whatever its
+                clock says, no line of it is too old.
+        """
+        marks = observed.labels
+        group, stream = self._group, f"{marks[labels.VARIANT]}/{marks[labels.INSTANCE_ID]}"
+        self._followers.follow(
+            observed.handle,
+            sink=lambda lines: self._logs.append(self._scope, group, stream, lines),
+            since=0.0 if new else self._logs.last(self._scope, group, stream),
+            ended=lambda: self._wake(self._scope, self._name),
+        )
+
+    def obituary(self, observed: Observed | None) -> str:
+        """Return how a container has ended, with the last line it wrote."""
+        if observed is None:
+            return "The container was removed."
+        cause = " for using too much memory" if observed.out_of_memory else ""
+        text = f"The container exited with code {observed.exit_code}{cause}."
+        last = ""
+        with contextlib.suppress(EmulatorError):  # the container may be going away right now
+            for line in self._launcher.logs(observed.handle, follow=False):
+                last = line.text.strip() or last
+        return f"{text} Its last line: {last}" if last else text
+
+    @property
+    def _group(self) -> str:
+        return f"/aws/sagemaker/Endpoints/{self._name}"

@@ -1,0 +1,101 @@
+"""A training job's output: one log stream for each host, and the metrics in it (contract B10)."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from emulator.call import Document, Record, Scope
+from emulator.launch.contract import training as contract
+from emulator.launch.driver import Launcher, Observed
+from emulator.logs import LogLine, LogSink, MetricDefinition, extract, from_request
+from emulator.reconcile import labels, notices
+from emulator.reconcile.follow import Followers
+
+log = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+LAST_LINES = 10.0
+"""Seconds without a line after which a container that has ended is taken to have no more."""
+
+
+class JobLogs:
+    """Carries the output of training jobs.
+
+    Args:
+        wake: called with scope and job name when a container has written its last line.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        followers: Followers,
+        logs: LogSink,
+        wake: Callable[[Scope, str], None],
+    ) -> None:
+        self._launcher = launcher
+        self._followers = followers
+        self._logs = logs
+        self._wake = wake
+
+    def announce(self, record: Record, host: str) -> None:
+        """Begin a host's stream with the job's warnings; a stream that has begun stays as it is."""
+        warnings = record.document["Emulator"].get("Warnings")
+        stream = _stream(record, host)
+        if not warnings or self._logs.last(record.scope, LOG_GROUP, stream):
+            return
+        self._logs.append(
+            record.scope, LOG_GROUP, stream, notices.lines(warnings, _announced_at(record))
+        )
+        if host == contract.hosts(record.document)[0]:
+            for warning in warnings:
+                log.warning("TrainingJob/%s: %s", record.name, warning)
+
+    def follow(self, record: Record, hosts: list[Observed]) -> None:
+        """Pass on what the containers write, from where an earlier run has left off."""
+        for observed in hosts:
+            stream = _stream(record, observed.labels[labels.HOST])
+            last = self._logs.last(record.scope, LOG_GROUP, stream)
+            self._followers.follow(
+                observed.handle,
+                sink=self._sink(record, stream),
+                # Warnings are no lines of the container, whose clock may be behind this one.
+                since=last if last > _announced_at(record) else 0.0,
+                ended=lambda: self._wake(record.scope, record.name),
+            )
+
+    def finish(self, hosts: list[Observed]) -> None:
+        """Wait until the last line of containers that have ended is passed on."""
+        for host in hosts:
+            self._followers.finish(host.handle, LAST_LINES)
+
+    def final_metrics(self, record: Record, hosts: list[Observed]) -> Document:
+        """Return the last value of each metric, from the whole output (contract B3)."""
+        definitions, last = _metric_definitions(record), dict[str, Document]()
+        for host in hosts if definitions else []:
+            for line in self._launcher.logs(host.handle, follow=False):
+                for name, value in extract(definitions, line.text):
+                    last[name] = {"MetricName": name, "Value": value, "Timestamp": line.at}
+        return {"FinalMetricDataList": list(last.values())} if last else {}
+
+    def _sink(self, record: Record, stream: str) -> Callable[[Sequence[LogLine]], None]:
+        definitions = _metric_definitions(record)
+        dimensions = {"TrainingJobName": record.name}
+
+        def sink(lines: Sequence[LogLine]) -> None:
+            self._logs.append(record.scope, LOG_GROUP, stream, lines)
+            self._logs.publish(record.scope, METRIC_NAMESPACE, dimensions, definitions, lines)
+
+        return sink
+
+
+def _stream(record: Record, host: str) -> str:
+    return f"{record.name}/{host}-{int(record.document['TrainingStartTime'])}"
+
+
+def _announced_at(record: Record) -> float:
+    at: float = record.document["TrainingStartTime"]
+    return at
+
+
+def _metric_definitions(record: Record) -> list[MetricDefinition]:
+    return from_request(record.document["AlgorithmSpecification"].get("MetricDefinitions", []))
