@@ -96,6 +96,9 @@ class World:
         self.fuse = FarewellFuse()
         self.written = Written()
         self.ping_timeout = 60.0
+        self.limits = Limits()
+        self.warnings: tuple[str, ...] = ()
+        """What the catalogue has to say of every image."""
         self.restart()
 
     def restart(self) -> None:
@@ -109,7 +112,7 @@ class World:
         def resolved(reference: str, purpose: str) -> Resolved:
             if reference not in self.launcher.images:
                 raise PermanentError(f"No image '{reference}'")
-            return Resolved(reference, reference, "sha256:0")
+            return Resolved(reference, reference, "sha256:0", self.warnings)
 
         hosting = Hosting(
             launcher=launcher,
@@ -118,7 +121,7 @@ class World:
             models=Models(self.storage.objects),
             resolve_image=resolved,
             wake=lambda scope, name: None,
-            limits=Limits(),
+            limits=self.limits,
             ping_timeout=self.ping_timeout,
         )
         self.endpoints = Endpoints(

@@ -31,6 +31,7 @@ class Case:
     stopped_in: str = ""
 
 
+WARNING = "The image is not quite that."
 LINES = ("one v=1;", "two v=2;")
 CASES = {
     "completes": Case(
@@ -61,6 +62,7 @@ CASES = {
 
 
 def begin(world: World, case: Case) -> None:
+    world.warnings = (WARNING,)
     world.objects.put_bytes(BUCKET, "in/a", b"1")
     world.objects.put_bytes(BUCKET, "in/b/c", b"2")
     world.objects.put_bytes(BUCKET, "ck/old", b"from before")
@@ -106,7 +108,8 @@ def as_ever(world: World, case: Case, record: Record) -> None:
     assert world.objects.object_exists(BUCKET, f"out/{NAME}/output/output.tar.gz")
     assert world.objects.read_bytes(BUCKET, "ck/epoch-1") == b"state"
     assert world.objects.object_exists(BUCKET, "ck/old")
-    assert sorted(line.text for line in world.written.lines) == sorted(LINES * case.hosts)
+    said = [f"[sagemaker-emulator] WARNING: {WARNING}", *LINES]
+    assert world.written.texts() == [said] * case.hosts
     assert sorted(spec.hostname for spec in world.launcher.started) == sorted(
         f"algo-{number}" for number in range(1, case.hosts + 1)
     )

@@ -77,16 +77,25 @@ class Written:
     """Log streams and metrics, kept in memory; they outlive a crash."""
 
     def __init__(self) -> None:
-        self.lines: list[LogLine] = []
+        self.streams: dict[str, list[LogLine]] = {}
         self.metrics: list[float] = []
+
+    @property
+    def lines(self) -> list[LogLine]:
+        """All lines of all streams."""
+        return [line for lines in self.streams.values() for line in lines]
+
+    def texts(self) -> list[list[str]]:
+        """Return what each stream holds."""
+        return [[line.text for line in lines] for lines in self.streams.values()]
 
     def put_log_lines(
         self, scope: Scope, group: str, stream: str, lines: Sequence[LogLine]
     ) -> None:
-        self.lines += lines
+        self.streams.setdefault(stream, []).extend(lines)
 
     def last_log_line(self, scope: Scope, group: str, stream: str) -> float:
-        return max((line.at for line in self.lines), default=0.0)
+        return max((line.at for line in self.streams.get(stream, ())), default=0.0)
 
     def put_metric(
         self, scope: Scope, namespace: str, name: str, value: float, at: float, dimensions: Any
@@ -110,6 +119,10 @@ class World:
         self.written = Written()
         self.fuse = Fuse()
         self.stop_grace = 0.05
+        self.limits = Limits()
+        self.warnings: tuple[str, ...] = ()
+        """What the catalogue has to say of every image."""
+        self.cpu_warning = ""
         self.jobs = self.reconciler()
 
     def reconciler(self) -> TrainingJobs:
@@ -123,7 +136,7 @@ class World:
         def resolved(reference: str, purpose: str) -> Resolved:
             if reference not in self.launcher.images:
                 raise PermanentError(f"No image '{reference}'")
-            return Resolved(reference, reference, "sha256:0")
+            return Resolved(reference, reference, "sha256:0", self.warnings, self.cpu_warning)
 
         return TrainingJobs(
             store=store,
@@ -135,7 +148,7 @@ class World:
             logs=LogSink(self.written),
             directory=self.root / "jobs",
             wake=lambda scope, name: None,
-            limits=Limits(),
+            limits=self.limits,
             stop_grace=self.stop_grace,
         )
 

@@ -210,6 +210,17 @@ def test_own_labels_win_over_those_of_a_resource() -> None:
     assert body["Labels"][labels.INSTANCE] == "mine"
 
 
+@pytest.mark.parametrize(
+    "gpus, requests", [(True, [{"Count": -1, "Capabilities": [["gpu"]]}]), (False, None)]
+)
+def test_gpus_are_requested_of_the_engine(gpus: bool, requests: object) -> None:
+    spec = ContainerSpec("n", "image", gpus=gpus)
+
+    body = request(spec, {}, Place("h", "none"), None, [])
+
+    assert body["HostConfig"].get("DeviceRequests") == requests
+
+
 def inspection(**state: object) -> dict[str, object]:
     return {
         "Id": "id",
