@@ -75,6 +75,7 @@ class Assembly:
             self.state / "storage",
             default_account=settings.account,
             default_region=settings.region,
+            sample_data=settings.sample_data,
         )
         self.launcher = DockerLauncher(
             instance=_instance(self.state),

@@ -1,4 +1,4 @@
-"""Building, tagging and listing the images; the only part of the catalogue that asks the engine.
+"""Building and listing the images.
 
 Runs on its own too: `python -m emulator.catalogue.build [NAME…]`. Nothing is pulled from a
 registry unless `pull` says so.
@@ -12,18 +12,18 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import IO, Any
 
-import docker
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, ImageNotFound
 
 from emulator.catalogue import debian, table, wheels
+from emulator.catalogue.engine import engine
 from emulator.catalogue.recipes import (
     FINAL,
     FINGERPRINT_LABEL,
@@ -35,18 +35,18 @@ from emulator.catalogue.recipes import (
     files_of,
     fingerprint,
     is_command,
-    recipe,
+    is_newest,
+    lock_of,
+    named,
     source_directory,
 )
 from emulator.errors import PermanentError
-from emulator.sockets import engine_sockets
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 # MXNet has no wheel for any other.
 PLATFORM = "linux/amd64"
-_API_TIMEOUT_SECONDS = 900
 _PARALLEL = 3
 
 
@@ -73,7 +73,7 @@ def build(
     """Build images and what they are built on; what is up to date is left alone.
 
     Args:
-        names: images by name; none means all.
+        names: images by name, with or without a version; none means all.
         on_progress: called with one line per step, from several threads.
         pull: the base may come from a registry.
         fresh: build anew what is up to date, for newer Debian packages.
@@ -85,8 +85,8 @@ def build(
         PermanentError: the engine does not answer, or a step failed; says which and why.
     """
     source = source_directory()
-    wanted = tuple(names) or WANTED
-    with _engine() as client:
+    wanted = tuple(image for name in names for image in named(name)) or WANTED
+    with engine() as client:
         graph = _graph(wanted, lambda name: fresh or not _state(client, name, source).current)
         for name in wanted:
             if name not in graph:
@@ -101,27 +101,6 @@ def build(
     return done
 
 
-def tag(region: str) -> list[tuple[str, str]]:
-    """Give the built images the exact names that they have on ECR in a region.
-
-    The SDK's local mode, for one, looks an image up by that name. Returns ``(name, image)`` pairs;
-    names of images that are not built are left out.
-
-    Raises:
-        PermanentError: none of the images is built, or the engine does not answer.
-    """
-    tagged = []
-    with _engine() as client:
-        for uri, image in table.names_in(region):
-            if _inspect(client, image) is not None:
-                local = table.local_name(image)
-                client.api.tag(local, str(uri).rpartition(":")[0], uri.tag, force=True)
-                tagged.append((str(uri), local))
-    if not tagged:
-        raise PermanentError("No image is built. Build them with: sagemaker-emulator images build")
-    return tagged
-
-
 def listing() -> list[ImageState]:
     """Return the state of every image that containers are started from.
 
@@ -133,7 +112,7 @@ def listing() -> list[ImageState]:
         source = source_directory()
     except PermanentError:
         source = None
-    with _engine() as client:
+    with engine() as client:
         return [_state(client, name, source) for name in FINAL]
 
 
@@ -145,36 +124,6 @@ def _state(client: Any, name: str, source: Path | None) -> ImageState:
     built_from = found.labels.get(FINGERPRINT_LABEL)
     current = source is None or built_from == fingerprint(name, source)
     return ImageState(name, reference, found.id, int(found.attrs["Size"]), current)
-
-
-@contextmanager
-def _engine() -> Iterator[Any]:
-    """Give a client of the engine that DOCKER_HOST names, else of the first one that answers."""
-    client = _connect()
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def _connect() -> Any:
-    explicit = os.environ.get("DOCKER_HOST")
-    hosts = [explicit] if explicit else [f"unix://{path}" for path in engine_sockets(os.environ)]
-    reason: object = "no socket"
-    for host in hosts:
-        path = host.removeprefix("unix://")
-        if path != host and not Path(path).is_socket():
-            continue
-        try:
-            return docker.from_env(
-                timeout=_API_TIMEOUT_SECONDS, environment={**os.environ, "DOCKER_HOST": host}
-            )
-        except (DockerException, OSError) as problem:
-            reason = problem
-    where = f" at DOCKER_HOST={explicit}" if explicit else ""
-    raise PermanentError(
-        f"No container engine answers{where} ({reason}). Start one with: make engine"
-    )
 
 
 def _inspect(client: Any, name: str) -> Any | None:
@@ -198,7 +147,7 @@ def _remove_nameless(client: Any, image: Any | None) -> None:
 def _graph(names: Iterable[str], outdated: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
     """Return what must be built, each with what must be built before it."""
     graph: dict[str, tuple[str, ...]] = {}
-    pending = [recipe(name).name for name in names]
+    pending = list(names)
     while pending:
         name = pending.pop()
         if name not in graph and outdated(name):
@@ -246,7 +195,7 @@ class _Work:
         image = node.removesuffix(" packages")
         if node != image:
             self._say(f"{node}: downloading")
-            wheels.download(image, self._source / image / "requirements.lock")
+            wheels.download(image, lock_of(image, self._source))
         elif RECIPES[node].tree and not self._pull:
             self._import_tree(RECIPES[node])
         else:
@@ -283,6 +232,7 @@ class _Work:
                 encoding=None,
                 tag=table.local_name(recipe.name),
                 labels=self._labels(recipe.name),
+                buildargs={"VERSION": recipe.version} if recipe.version else {},
                 platform=PLATFORM,
                 pull=self._pull and recipe.name == "base",
                 rm=True,
@@ -290,9 +240,9 @@ class _Work:
                 decode=True,
             )
             self._follow(recipe.name, lines)
-        if recipe.version:
-            repository = table.local_name(recipe.name).partition(":")[0]
-            self._client.api.tag(table.local_name(recipe.name), repository, recipe.version)
+        if recipe.version and is_newest(recipe.name):
+            repository, _, newest = table.local_name(recipe.folder).partition(":")
+            self._client.api.tag(table.local_name(recipe.name), repository, newest)
 
     def _write_context(self, recipe: Recipe, context: IO[bytes]) -> None:
         with tarfile.open(fileobj=context, mode="w") as archive:
@@ -302,7 +252,7 @@ class _Work:
                 with file.open("rb") as content:
                     archive.addfile(entry, content)
             if recipe.wheels:
-                lock = self._source / recipe.name / "requirements.lock"
+                lock = lock_of(recipe.name, self._source)
                 archive.add(wheels.download(recipe.name, lock), "wheels")
 
     def _follow(self, name: str, lines: Iterable[dict[str, Any]]) -> None:

@@ -17,10 +17,14 @@ REPOSITORY_PREFIX = "sagemaker-emulator/"
 
 @dataclass(frozen=True)
 class Contents:
-    """What is inside one of our images."""
+    """What is inside one of our images.
+
+    Attributes:
+        versions: one image for each, from the oldest to the newest.
+    """
 
     framework: str
-    version: str
+    versions: tuple[str, ...]
 
 
 @cache
@@ -42,7 +46,8 @@ def image_for(repository: str, purpose: str) -> str | None:
 
 def contents_of(image: str) -> Contents:
     """Return what is inside one of our images, by its name."""
-    return Contents(**_table()["images"][image])
+    row = _table()["images"][image]
+    return Contents(row["framework"], tuple(row["versions"]))
 
 
 def repositories() -> list[str]:
@@ -50,19 +55,21 @@ def repositories() -> list[str]:
     return sorted(_table()["repositories"])
 
 
-def local_name(image: str, tag: str = "latest") -> str:
-    """Return the engine's name of one of our images: ``sagemaker-emulator/chainer:latest``."""
-    return f"{REPOSITORY_PREFIX}{image}:{tag}"
+def local_name(image: str) -> str:
+    """Return the engine's name of one of our images: ``sagemaker-emulator/chainer:latest``.
 
-
-def names_in(region: str) -> Iterator[tuple[ImageUri, str]]:
-    """Yield the exact ECR names of a region that stand for one image, with that image's name.
-
-    Repositories that mean different images for training and serving have no such name.
+    Args:
+        image: its name, with ``:version`` for another than the latest.
     """
+    return REPOSITORY_PREFIX + (image if ":" in image else f"{image}:latest")
+
+
+def names_in(region: str) -> Iterator[ImageUri]:
+    """Yield the exact names by which the SDKs ask for a framework's CPU image in a region."""
     for row in _table()["names"]:
-        image = _table()["repositories"][row["repository"]]
         accounts = _table()["accounts"][row["accounts"]]
         account = accounts.get(region, accounts["default"])
-        for tag in row["tags"]:
-            yield ImageUri(account, region, suffix_of(region), row["repository"], tag), image
+        for python, versions in row["versions"].items():
+            for version in versions:
+                tag = f"{version}-cpu-{python}"
+                yield ImageUri(account, region, suffix_of(region), row["repository"], tag)

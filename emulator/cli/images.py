@@ -1,16 +1,17 @@
-"""`images`: list, build and tag the images that containers are started from."""
+"""`images`: list, build and name the images that containers are started from."""
 
 import time
 
 import click
 
+from emulator.cli import claim, ports
 from emulator.cli.flags import with_settings
 from emulator.settings import Settings
 
 
-@click.group(short_help="List, build and tag the framework images.")
+@click.group(short_help="List, build and name the framework images.")
 def images() -> None:
-    """List, build and tag the images that training and serving containers are started from."""
+    """List, build and name the images that training and serving containers are started from."""
 
 
 @images.command("list")
@@ -49,13 +50,47 @@ def build_images(settings: Settings, names: tuple[str, ...], fresh: bool) -> Non
 
 
 @images.command("tag")
-@with_settings("region")
+@with_settings("host", "port", "state", "region")
 def tag_images(settings: Settings) -> None:
-    """Give the built images the names that they have on ECR in a region.
+    """Give the built images the names that they have on ECR in a region, for local mode.
 
-    Prints the names, each with the image that it now stands for, separated by a tab.
+    A running emulator does so by itself for the regions that its clients use. Containers of these
+    images find the emulator that runs at the address or, with --port 0, on the state directory.
+    Prints the names, each with the image that it now stands for, separated by a tab. A name that
+    an image of your own has stays with it.
     """
-    from emulator.catalogue.build import tag
+    from emulator.catalogue.naming import give
 
-    for uri, image in tag(settings.region):
+    url = _url_for_containers(settings)
+    if not url:
+        click.echo(
+            "No emulator is running: containers of these images find none, until one that runs "
+            "gives the names anew.",
+            err=True,
+        )
+    named = give(settings.region, url, take_over=True)
+    for uri, image in named.given.items():
         click.echo(f"{uri}\t{image}")
+    for uri in named.kept:
+        click.echo(f"{uri} is an image of your own and was left alone.", err=True)
+
+
+@images.command("untag")
+@with_settings("region")
+def untag_images(settings: Settings) -> None:
+    """Take the names of a region away that `tag` or a running emulator gave.
+
+    Prints the names. Images that have other names, and images of your own, stay.
+    """
+    from emulator.catalogue.naming import take_back
+
+    for uri in take_back(settings.region):
+        click.echo(uri)
+
+
+def _url_for_containers(settings: Settings) -> str:
+    """Return where containers reach the emulator that runs; empty if none does."""
+    running = claim.holder(settings.state) if settings.port == 0 else None
+    base = running.url if running else ports.url(settings.host, settings.port)
+    health = ports.health(base) if base else None
+    return str((health or {}).get("url_for_containers") or "")

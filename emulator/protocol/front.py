@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STORED_SERVICES = frozenset({"s3", "sts", "iam", "logs", "monitoring", "ecr", "sns"})
+# Signed for us-east-1, wherever the client is.
+_GLOBAL_SERVICES = frozenset({"iam"})
 # Whose clients read errors as XML; those of other services that are not emulated read JSON.
 _XML_SERVICES = frozenset({"s3", "sts", "iam", "sns", "cloudfront", "route53"})
 _WELCOME = b"""This is the local emulator of Amazon SageMaker. Point a client at it:
@@ -109,6 +111,7 @@ def create_app(parts: Parts) -> "WSGIApplication":
     def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         request = Request(environ, names.request_id(), parts.account_of, parts.default_scope)
         try:
+            _notice(parts, request)
             answers = (stage(parts, request, start_response) for stage in STAGES)
             return next(answer for answer in answers if answer is not None)
         except ServiceError as error:
@@ -128,6 +131,12 @@ def send(reply: Reply, start_response: "StartResponse") -> list[bytes]:
     # With exc_info, a response that was begun but not sent may be replaced.
     start_response(line, reply.headers, failed if failed[0] is not None else None)
     return [reply.body]
+
+
+def _notice(parts: Parts, request: Request) -> None:
+    """Tell the region, unless the service has one for all regions."""
+    if request.signer is not None and request.service not in _GLOBAL_SERVICES:
+        parts.notice(request.signer.region)
 
 
 def _refused(error: ServiceError, request: Request) -> Reply:

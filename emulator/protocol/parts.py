@@ -37,6 +37,10 @@ class Runtime(Protocol):
     ) -> Iterable[bytes]: ...
 
 
+def _unheard(region: str) -> None:
+    """Hear of a region, and do nothing."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """Everything behind the front.
@@ -49,6 +53,7 @@ class Parts:
         account_of: the account that an issued access key belongs to; None if it is unknown.
         default_scope: for requests that are not signed.
         pages: the emulator's own pages below ``/_emulator``.
+        notice: hears the region of every signed request; returns at once.
     """
 
     handlers: Mapping[str, Handler]
@@ -60,3 +65,4 @@ class Parts:
     pages: "WSGIApplication"
     account_of: AccountOf
     default_scope: Scope
+    notice: Callable[[str], None] = _unheard
