@@ -325,7 +325,9 @@ class Assembly:
         if self._closing.is_set():
             return
         # Where no address of this machine is the containers', the engine's own name for it is.
-        self._url_for_containers = f"http://{gateway or _ENGINE_HOST}:{self._port}"
+        self._url_for_containers = (
+            f"http://{self.launcher.gateway_address() or _ENGINE_HOST}:{self._port}"
+        )
         self._engine_up.set()
         self.supervisor.start()
         self.launcher.warm().join()
