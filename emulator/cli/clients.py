@@ -1,15 +1,18 @@
 """`env`: what points the AWS clients of a shell at the emulator, and away from AWS.
 
 The credentials are fakes that look like fakes; the access key id is the account. Variables that
-would lead a client elsewhere are unset.
+would lead a client elsewhere are unset. Python and botocore are shown `emulator/clients/`, which
+overcomes what the SageMaker SDKs have hard-wired and makes patient clients ask more often.
 """
 
 import os
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
+from emulator import clients
 from emulator.cli import claim, ports
 from emulator.cli.flags import with_settings
 from emulator.errors import PermanentError
@@ -45,8 +48,9 @@ class NotRunning(PermanentError):
 
 
 @click.command(short_help="Print shell exports that point clients at the emulator.")
+@click.option("--as-written", is_flag=True, help="Let clients poll as seldom as against AWS.")
 @with_settings("host", "port", "state", "region", "account")
-def env(settings: Settings) -> None:
+def env(settings: Settings, *, as_written: bool) -> None:
     """Print shell exports that point clients at the emulator.
 
     \b
@@ -54,12 +58,17 @@ def env(settings: Settings) -> None:
 
     With --port 0 the URL is that of the emulator running on the state directory.
     """
-    for name, value in variables(settings, os.environ).items():
+    for name, value in variables(settings, os.environ, as_written=as_written).items():
         click.echo(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
 
 
-def variables(settings: Settings, environ: Mapping[str, str]) -> dict[str, str | None]:
+def variables(
+    settings: Settings, environ: Mapping[str, str], *, as_written: bool = False
+) -> dict[str, str | None]:
     """Return the variables that a client needs; None stands for one that must not be set.
+
+    Args:
+        as_written: leave each client the polling intervals that it was written with.
 
     Raises:
         NotRunning: the port is 0 and no emulator runs on the state directory.
@@ -72,7 +81,9 @@ def variables(settings: Settings, environ: Mapping[str, str]) -> dict[str, str |
         "AWS_DEFAULT_REGION": settings.region,
         "AWS_REGION": settings.region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONPATH": _with_path(environ.get("PYTHONPATH", ""), clients.SHIM),
     }
+    chosen.update(_pace(environ, as_written))
     if any(environ.get(name) for name in _PROXIES):
         host = url.removeprefix("http://").rpartition(":")[0].strip("[]")
         for name in ("no_proxy", "NO_PROXY"):
@@ -81,6 +92,25 @@ def variables(settings: Settings, environ: Mapping[str, str]) -> dict[str, str |
     elsewhere = [f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES]
     chosen.update((name, None) for name in elsewhere if name in environ)
     return chosen
+
+
+def _pace(environ: Mapping[str, str], as_written: bool) -> dict[str, str | None]:
+    paths = environ.get("AWS_DATA_PATH", "")
+    if not as_written:
+        chosen: dict[str, str | None] = {"AWS_DATA_PATH": _with_path(paths, clients.DATA)}
+        return chosen | ({clients.AS_WRITTEN: None} if clients.AS_WRITTEN in environ else {})
+    others = _without_path(paths, clients.DATA)
+    return {clients.AS_WRITTEN: "1"} | ({"AWS_DATA_PATH": others or None} if paths else {})
+
+
+def _with_path(paths: str, first: Path) -> str:
+    # An empty entry would mean the working directory: it stays if the user has it, none is added.
+    others = _without_path(paths, first)
+    return f"{first}{os.pathsep}{others}" if others else str(first)
+
+
+def _without_path(paths: str, left_out: Path) -> str:
+    return os.pathsep.join(path for path in paths.split(os.pathsep) if path != str(left_out))
 
 
 def _url(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from emulator import clients
 from emulator.cli.claim import claimed
 from emulator.cli.clients import variables
 from emulator.cli.main import commands
@@ -45,7 +46,9 @@ def test_a_shell_that_evaluates_it_points_at_the_emulator_and_nowhere_else() -> 
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DATA_PATH": str(clients.DATA),
     }
+    assert found["PYTHONPATH"] == str(clients.SHIM)
 
 
 def test_settings_choose_url_region_and_account() -> None:
@@ -81,6 +84,47 @@ def test_a_proxy_is_passed_by(before: str, after: str) -> None:
 
 def test_without_a_proxy_its_exceptions_are_left_alone() -> None:
     assert not {"no_proxy", "NO_PROXY"} & set(variables(Settings(), {"no_proxy": "example.org"}))
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("", "{own}"),
+        ("/a:/b", "{own}:/a:/b"),
+        ("/a::/b", "{own}:/a::/b"),
+        ("/a:{own}:/b", "{own}:/a:/b"),
+        ("{own}", "{own}"),
+    ],
+)
+@pytest.mark.parametrize(
+    "name, own", [("PYTHONPATH", clients.SHIM), ("AWS_DATA_PATH", clients.DATA)]
+)
+def test_our_directory_comes_once_and_before_the_users(
+    name: str, own: Path, before: str, after: str
+) -> None:
+    chosen = variables(Settings(), {name: before.format(own=own)})
+    assert chosen[name] == after.format(own=own)
+
+
+@pytest.mark.parametrize("user, left", [("", None), (":/a", "/a")])
+def test_as_written_takes_the_quick_waiters_back_and_nothing_else(
+    user: str, left: str | None
+) -> None:
+    before = {"AWS_DATA_PATH": f"{clients.DATA}{user}"}
+    quick = variables(Settings(), before)
+    written = variables(Settings(), before, as_written=True)
+    assert written == quick | {"AWS_DATA_PATH": left, clients.AS_WRITTEN: "1"}
+
+
+def test_as_written_in_a_fresh_shell_sets_no_data_path() -> None:
+    found = evaluated(run("--as-written").stdout, {})
+    assert "AWS_DATA_PATH" not in found
+    assert found[clients.AS_WRITTEN] == "1"
+
+
+def test_without_the_flag_a_shell_becomes_quick_again() -> None:
+    before = {clients.AS_WRITTEN: "1"}
+    assert clients.AS_WRITTEN not in evaluated(run(**before).stdout, before)
 
 
 def test_with_port_0_the_url_is_that_of_the_running_emulator(tmp_path: Path) -> None:
