@@ -52,13 +52,15 @@ def _serve(assembly: "Assembly", held: claim.Claim, asked: threading.Event) -> N
     """Start the emulator, wait until it is asked to stop, and stop it."""
     try:
         try:
-            assembly.start()
+            assembly.start(on_failure=asked.set)
         except OSError:
             ports.check_free(assembly.settings)  # says who took the port since it was checked
             raise
         held.announce(assembly.url)
         click.echo(f"ready {assembly.url}")
         asked.wait()
+        if assembly.failure:
+            raise assembly.failure
         log.info("stopping: containers are stopped, the state is kept; once more ends it at once")
     finally:
         assembly.close()

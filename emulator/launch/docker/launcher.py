@@ -23,7 +23,8 @@ from .containers import observed, refusal, request
 from .engine import Absent, Engine, EngineDown, Failed, Refused
 from .mounts import bind
 from .namespaces import Namespace, Namespaces, Place
-from .network import Network, on_this_machine
+from .network import SERVER_NAME, Network, on_this_machine
+from .oneself import Oneself
 from .output import Output
 from .overlays import Overlays
 from .ownership import Ownership
@@ -37,7 +38,6 @@ _ATTEMPTS = 3
 _PAUSE_IS_GONE = ("non running container", "no such container")
 _WAIT_SECONDS = 3600.0
 _AGAIN_SECONDS = 0.02
-_SERVER_NAME = "sagemaker-emulator"
 
 
 class DockerLauncher:
@@ -77,12 +77,15 @@ class DockerLauncher:
         self._port = port
         self._reach = reach
         self._engine = Engine(client)
-        self._network = Network(self._engine, instance, name, internal=False)
-        self._enclosed = Network(self._engine, instance, f"{name}-internal", internal=True)
+        self._oneself = Oneself(self._engine)
+        self._network = Network(self._engine, self._oneself, instance, name, internal=False)
+        self._enclosed = Network(
+            self._engine, self._oneself, instance, f"{name}-internal", internal=True
+        )
         self._namespaces = Namespaces(self._engine, instance, pause_image, pool_size)
         self._clusters = Clusters(self._engine, instance)
-        self._ownership = Ownership(self._engine, instance, pause_image)
-        self._overlays = Overlays(self._engine, instance, scratch, self._ownership)
+        self._ownership = Ownership(self._engine, self._oneself, instance, pause_image)
+        self._overlays = Overlays(self._engine, self._oneself, instance, scratch, self._ownership)
         self._joined: dict[str, str] = {}
         self._starting: set[str] = set()
         self._turn = threading.Condition()
@@ -220,12 +223,16 @@ class DockerLauncher:
             self._gpus = "nvidia" in (self._engine.get("/info").get("Runtimes") or {})
         return self._gpus
 
-    def endpoint_url(self) -> str:
-        """Return the URL under which containers reach the emulator.
+    def check_shared(self, directory: Path) -> None:
+        """Raise PermanentError, which says what to do, if no container can be given `directory`."""
+        self._oneself.outside(directory)
 
-        The name is without dots: S3 clients and servers take a dotted one for a bucket's.
-        """
-        return f"http://{self.gateway_address() or _SERVER_NAME}:{self._port}"
+    def endpoint_url(self) -> str:
+        """Return the URL under which containers reach the emulator."""
+        # An emulator that is a container may get another address on the way, never another name.
+        named = self._network.ensure().own is not None
+        host = SERVER_NAME if named else self.gateway_address() or SERVER_NAME
+        return f"http://{host}:{self._port}"
 
     def gateway_address(self) -> str | None:
         """Return the address on which the emulator must listen for containers to reach it.
@@ -233,10 +240,12 @@ class DockerLauncher:
         Only containers and this machine reach that address. None where the engine forwards
         containers to this machine's loopback by itself (Docker Desktop).
         """
-        gateway = self._network.ensure().gateway
+        placed = self._network.ensure()
+        if placed.own is not None:
+            return placed.own
         if self._local is None:
-            self._local = on_this_machine(gateway)
-        return gateway if self._local else None
+            self._local = on_this_machine(placed.gateway)
+        return placed.gateway if self._local else None
 
     def _warm(self) -> None:
         try:
@@ -309,7 +318,7 @@ class DockerLauncher:
 
     def _standard(self) -> Place:
         local = self.gateway_address() is not None
-        known = {} if local else {_SERVER_NAME: "host-gateway"}
+        known = {} if local else {SERVER_NAME: "host-gateway"}
         return Place("algo-1", self._network.ensure().name, known=known)
 
     def _by_address(self) -> bool:
@@ -321,7 +330,9 @@ class DockerLauncher:
         return [
             self._overlays.mount(spec.name, index, mount)
             if mount.access == "cow"
-            else bind(mount, read_only=mount.access == "ro")
+            else bind(
+                self._oneself.outside(mount.source), mount.target, read_only=mount.access == "ro"
+            )
             for index, mount in enumerate(spec.mounts)
         ]
 

@@ -13,7 +13,7 @@ import socket
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,12 @@ from emulator.errors import PermanentError
 
 from . import labels
 from .engine import Engine, Failed, Refused
+from .oneself import Oneself
 
 log = logging.getLogger(__name__)
 
+SERVER_NAME = "sagemaker-emulator"
+"""The emulator's name for containers; no dots: S3 clients and servers take those for a bucket's."""
 _POOL = IPv4Network("10.231.0.0/16")
 _PREFIX = 24
 _ROUTES = Path("/proc/net/route")
@@ -32,11 +35,16 @@ _ROUTES = Path("/proc/net/route")
 
 @dataclass(frozen=True)
 class Placed:
-    """A network as the engine has it."""
+    """A network as the engine has it.
+
+    Attributes:
+        own: the emulator's own address on it; None unless the emulator is a container.
+    """
 
     name: str
     subnet: IPv4Network
     gateway: str
+    own: str | None = None
 
     def static_addresses(self) -> Iterator[str]:
         """Yield the addresses that the engine never hands out by itself."""
@@ -79,14 +87,19 @@ def addresses(network: dict[str, Any]) -> Iterator[IPv4Network]:
 class Network:
     """One network of this emulator, made when first needed and found again after a restart.
 
+    An emulator that is a container joins it: under its name, unless there is no way out.
+
     Args:
         instance: the emulator's id.
         name: the network's name on the engine.
         internal: without a way out.
     """
 
-    def __init__(self, engine: Engine, instance: str, name: str, *, internal: bool) -> None:
+    def __init__(
+        self, engine: Engine, oneself: Oneself, instance: str, name: str, *, internal: bool
+    ) -> None:
         self._engine = engine
+        self._oneself = oneself
         self._instance = instance
         self._name = name
         self._internal = internal
@@ -100,7 +113,9 @@ class Network:
         """
         with self._making:
             if self._placed is None:
-                self._placed = self._find() or self._create()
+                placed = self._find() or self._create()
+                own = self._oneself.join(self._name, () if self._internal else (SERVER_NAME,))
+                self._placed = replace(placed, own=own)
             return self._placed
 
     def forget(self) -> None:
@@ -113,6 +128,7 @@ class Network:
         with self._making:
             self._placed = None
             if self._find():
+                self._oneself.leave(self._name)
                 with contextlib.suppress(Refused):  # a job outlives this emulator on it
                     self._engine.delete(f"/networks/{self._name}")
 

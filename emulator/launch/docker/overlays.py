@@ -17,6 +17,7 @@ from emulator.launch.driver import Mount
 from . import labels
 from .engine import Engine
 from .mounts import bind
+from .oneself import Oneself
 from .ownership import Ownership
 
 log = logging.getLogger(__name__)
@@ -34,9 +35,15 @@ class Overlays:
     """
 
     def __init__(
-        self, engine: Engine, instance: str, scratch: Path | None, ownership: Ownership
+        self,
+        engine: Engine,
+        oneself: Oneself,
+        instance: str,
+        scratch: Path | None,
+        ownership: Ownership,
     ) -> None:
         self._engine = engine
+        self._oneself = oneself
         self._ownership = ownership
         self._instance = instance
         self._scratch = scratch
@@ -56,11 +63,13 @@ class Overlays:
 
     def mount(self, owner: str, index: int, mount: Mount) -> dict[str, Any]:
         """Return the engine's words for a ``cow`` mount of the container named `owner`."""
-        plain = bind(mount, read_only=True)
+        source = self._oneself.outside(mount.source)
+        plain = bind(source, mount.target, read_only=True)
         if self._scratch is None or not self.working:
             return plain
         directory = self._scratch / owner / str(index)
-        if _SEPARATORS & set(f"{mount.source}{directory}"):  # would end an option of mount(8)
+        seen = self._oneself.outside(directory)
+        if _SEPARATORS & set(f"{source}{seen}"):  # would end an option of mount(8)
             return plain
         erase(directory)  # of a container that was killed before it was known
         upper, work = directory / "upper", directory / "work"
@@ -72,7 +81,8 @@ class Overlays:
         except OSError as error:
             raise PermanentError(f"{mount.source} cannot be mounted: {error}") from error
         name = f"sagemaker-emulator-{self._instance}-{owner}-{index}"
-        self._engine.post("/volumes/create", self._request(owner, name, mount.source, upper, work))
+        layers = source, seen / upper.name, seen / work.name
+        self._engine.post("/volumes/create", self._request(owner, name, *layers))
         return {
             "Type": "volume",
             "Source": name,

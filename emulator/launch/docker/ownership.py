@@ -8,11 +8,10 @@ import logging
 import os
 from pathlib import Path
 
-from emulator.launch.driver import Mount
-
 from . import labels
 from .engine import Engine
 from .mounts import bind
+from .oneself import Oneself
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +27,9 @@ class Ownership:
         image: an image with ``sh``, ``chown`` and ``chmod``; None if there is none.
     """
 
-    def __init__(self, engine: Engine, instance: str, image: str | None) -> None:
+    def __init__(self, engine: Engine, oneself: Oneself, instance: str, image: str | None) -> None:
         self._engine = engine
+        self._oneself = oneself
         self._instance = instance
         self._image = image
 
@@ -63,7 +63,7 @@ class Ownership:
             "Cmd": [f"{os.geteuid()}:{os.getegid()}"],
             "Labels": labels.of(self._instance, labels.OWNERSHIP_ROLE),
             "HostConfig": {
-                "Mounts": [bind(Mount(directory, _TARGET), read_only=False)],
+                "Mounts": [bind(self._oneself.outside(directory), _TARGET, read_only=False)],
                 "NetworkMode": "none",
             },
         }
