@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from emulator.storage.front import S3Front
     from emulator.storage.metrics import Metrics
     from emulator.storage.s3 import S3
+    from emulator.storage.samples import SampleBuckets
     from emulator.storage.streams import Line, LogStreams
 
 _ISSUED = ("AKIA", "ASIA")
@@ -34,6 +35,7 @@ SERVICES = frozenset({"ecr", "iam", "logs", "monitoring", "s3", "sagemaker", "sn
 @dataclass(frozen=True)
 class _Parts:
     s3: S3
+    samples: SampleBuckets
     front: S3Front
     dispatch: Dispatch
     streams: LogStreams
@@ -47,6 +49,7 @@ class Storage:
     Args:
         root: directory of everything durable: S3's index and bodies, log lines.
         default_account, default_region: whose an unsigned request is.
+        sample_data: the digits of the buckets of sample data: `auto`, `bundled` or a directory.
 
     Raises:
         RuntimeError: another Storage of this process is still open.
@@ -60,11 +63,13 @@ class Storage:
         *,
         default_account: str = "123456789012",
         default_region: str = "us-east-1",
+        sample_data: str = "auto",
     ) -> None:
         if not Storage._open.acquire(blocking=False):
             raise RuntimeError("another Storage is open; moto has one state per process")
         self.root = root
         self.default_scope = Scope(default_account, default_region)
+        self._sample_data = sample_data
         self._parts: Future[_Parts] = Future()
         self._loading = threading.Lock()
 
@@ -80,13 +85,17 @@ class Storage:
             self._parts.set_exception(error)
 
     def _assemble(self) -> _Parts:
+        from emulator.storage.digits import DigitSource
         from emulator.storage.dispatch import Dispatch
         from emulator.storage.front import S3Front
         from emulator.storage.metrics import Metrics
         from emulator.storage.s3 import S3
+        from emulator.storage.samples import SampleBuckets
         from emulator.storage.streams import LogStreams
 
         s3 = S3(self.root / "s3")
+        source = DigitSource(self._sample_data, self.root / "mnist")
+        samples = SampleBuckets(s3, source, self.default_scope.account)
         # One lock for all of moto: its services write into each other, Logs exports into S3.
         lock = s3.lock
         streams = LogStreams(self.root / "logs" / "lines.sqlite", lock)
@@ -96,7 +105,8 @@ class Storage:
             streams.after(service, scope, operation)
             s3.flush()
 
-        return _Parts(s3, S3Front(s3), Dispatch(lock, after), streams, metrics, lock)
+        front = S3Front(s3, samples)
+        return _Parts(s3, samples, front, Dispatch(lock, after), streams, metrics, lock)
 
     def _ready(self) -> _Parts:
         self.load()
@@ -130,7 +140,11 @@ class Storage:
 
     def objects(self, scope: Scope | None = None) -> ScopedObjects:
         """Return S3 as the emulator's own parts use it; waits for nothing yet."""
-        return ScopedObjects(lambda: self._ready().s3, scope or self.default_scope)
+        return ScopedObjects(
+            lambda: self._ready().s3,
+            lambda bucket: self._ready().samples.ensure(bucket),
+            scope or self.default_scope,
+        )
 
     def account_of(self, access_key_id: str) -> str | None:
         """Return the account that a key was issued for, or None for a key from elsewhere."""
@@ -181,6 +195,7 @@ class Storage:
         """Write what is pending and free the process for another Storage."""
         try:
             parts = self._ready()
+            parts.samples.close()
             with parts.lock:
                 parts.s3.close()
                 parts.streams.close()

@@ -16,6 +16,7 @@ from emulator.storage.receive import Rejected, receive
 from emulator.storage.replies import Reply, send
 from emulator.storage.requests import MotoRequest, build, read_body
 from emulator.storage.s3 import S3
+from emulator.storage.samples import SampleBuckets
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +33,12 @@ class S3Front:
 
     Args:
         s3: the service.
+        samples: makes the buckets that appear at their first use.
     """
 
-    def __init__(self, s3: S3) -> None:
+    def __init__(self, s3: S3, samples: SampleBuckets) -> None:
         self._s3 = s3
+        self._samples = samples
 
     def __call__(
         self, scope: Scope, environ: Mapping[str, Any], start_response: StartResponse
@@ -56,9 +59,12 @@ class S3Front:
         return send(environ, start_response, reply)
 
     def _answer(self, scope: Scope, environ: Mapping[str, Any], bucket: str, key: str) -> Reply:
+        if key or environ["REQUEST_METHOD"] not in ("PUT", "DELETE"):
+            self._samples.ensure(bucket)
         self._check_owner(bucket, environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER"))
         if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
             name = unquote(source).lstrip("/").partition("/")[0]
+            self._samples.ensure(name)
             self._check_owner(name, environ.get("HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER"))
         query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         if not _carries_body(environ, key, query):

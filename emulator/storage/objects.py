@@ -39,21 +39,26 @@ class ScopedObjects:
 
     Args:
         s3: returns the service; waits until it is loaded.
+        ensure: called with a bucket's name before it is read, without any lock; may make it.
         scope: the owner of buckets made here.
     """
 
-    def __init__(self, s3: "Callable[[], S3]", scope: Scope) -> None:
+    def __init__(self, s3: "Callable[[], S3]", ensure: Callable[[str], None], scope: Scope) -> None:
         self._s3 = s3
+        self._ensure = ensure
         self._scope = scope
 
     def bucket_exists(self, bucket: str) -> bool:
+        self._ensure(bucket)
         return self._s3().bucket(bucket) is not None
 
     def object_exists(self, bucket: str, key: str) -> bool:
+        self._ensure(bucket)
         with self._s3().lock:
             return self._find(bucket, key) is not None
 
     def any_under(self, bucket: str, prefix: str) -> bool:
+        self._ensure(bucket)
         s3 = self._s3()
         with s3.lock:
             owner = s3.bucket(bucket)
@@ -65,6 +70,7 @@ class ScopedObjects:
 
         A missing bucket has no objects.
         """
+        self._ensure(bucket)
         s3 = self._s3()
         with s3.lock:
             owner = s3.bucket(bucket)
@@ -75,6 +81,7 @@ class ScopedObjects:
 
     def stat(self, bucket: str, key: str) -> ObjectInfo:
         """Return one object; raises PermanentError if it or its bucket is missing."""
+        self._ensure(bucket)
         with self._s3().lock:
             return self._info(self._get(bucket, key))
 
@@ -88,6 +95,7 @@ class ScopedObjects:
 
     def read_bytes(self, bucket: str, key: str) -> bytes:
         """Return the whole body; raises PermanentError if it is missing."""
+        self._ensure(bucket)
         with self._s3().lock:
             return bytes(self._get(bucket, key).body)
 
