@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from emulator import __version__
 from emulator.call import Call, Document, Scope
+from emulator.catalogue.regions import Regions
 from emulator.catalogue.resolve import Resolved, resolve
+from emulator.catalogue.uris import parse_image_uri
 from emulator.errors import PermanentError, TemporaryError
 from emulator.inference.proxy import Invocations
 from emulator.inference.proxy import Limits as InvocationLimits
@@ -48,6 +50,8 @@ from emulator.store.documents import Documents
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from emulator.proxy import Proxy
+
 log = logging.getLogger(__name__)
 
 SHUTDOWN_GRACE = 10.0
@@ -60,6 +64,7 @@ ENGINE_RETRY = 2.0
 """Seconds between tries to reach an engine that does not answer."""
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 """Hosts that stand for every address of this machine."""
+_ENGINE_HOST = "host.docker.internal"
 
 
 class Assembly:
@@ -86,6 +91,7 @@ class Assembly:
             reach=settings.reach,
             scratch=self.state / "scratch",
         )
+        self.regions = Regions()
         self.routes = RoutingTable()
         self.supervisor = Supervisor(self.store)
         self._assemble_reconcilers()
@@ -98,9 +104,11 @@ class Assembly:
         self.server = Server(
             create_app(self._parts()), [(settings.host, self._port)], threads=REQUESTS_AT_ONCE
         )
+        self.proxy = self._proxy()
         self._closing = threading.Event()
         self._engine_thread = threading.Thread(target=self._come_up, name="engine", daemon=True)
         self._engine_up = threading.Event()
+        self._url_for_containers = ""
         self._on_failure: Callable[[], object] | None = None
         self.failure: PermanentError | None = None
         """Why this emulator can never run a container; set before `on_failure` is called."""
@@ -111,7 +119,7 @@ class Assembly:
         return f"http://{self.settings.host}:{self._port}"
 
     def start(self, on_failure: Callable[[], object] | None = None) -> None:
-        """Serve; raises OSError if the address can't be had.
+        """Serve; raises OSError if an address can't be had.
 
         Args:
             on_failure: called from another thread when the engine answers that it is no use.
@@ -119,6 +127,8 @@ class Assembly:
         self._on_failure = on_failure
         self.server.start()
         self.storage.load()
+        if self.proxy is not None:
+            self.proxy.start()
         self._engine_thread.start()
 
     def close(self) -> None:
@@ -126,9 +136,12 @@ class Assembly:
         if self._closing.is_set():
             return
         self._closing.set()
+        self.regions.close()
         if self._engine_thread.is_alive():
             self._engine_thread.join(ENGINE_PATIENCE)
         self.server.stop(grace=2.0)
+        if self.proxy is not None:
+            self.proxy.stop()
         self.supervisor.stop(timeout=2.0)
         if self._engine_up.is_set():
             try:
@@ -165,9 +178,11 @@ class Assembly:
         return {
             "status": "ok" if self._engine_up.is_set() else "waiting for the container engine",
             "url": self.url,
+            "proxy": self.proxy.url if self.proxy is not None else None,
             "state": str(self.state),
             "region": self.settings.region,
             "account": self.settings.account,
+            "url_for_containers": self._url_for_containers,
             "versions": {
                 "emulator": __version__,
                 **{name: version(name) for name in ("moto", "botocore", "granian", "docker")},
@@ -220,6 +235,14 @@ class Assembly:
         self.supervisor.register(jobs)
         self.supervisor.register(endpoints)
 
+    def _proxy(self) -> "Proxy | None":
+        port, host = self.settings.proxy_port, self.settings.host
+        if not port:
+            return None
+        from emulator.proxy import Proxy  # takes a tenth of a second, and few need it
+
+        return Proxy(self.state, (host, port), (host, self._port))
+
     def _parts(self) -> Parts:
         registry.load()
         return Parts(
@@ -232,6 +255,7 @@ class Assembly:
             pages=self._pages(),
             account_of=self.storage.account_of,
             default_scope=self.default_scope,
+            notice=self.regions.notice,
         )
 
     def _pages(self) -> "WSGIApplication":
@@ -256,7 +280,16 @@ class Assembly:
         )
 
     def _resolve_image(self, reference: str, purpose: str) -> Resolved:
-        return resolve(reference, purpose, present=self.launcher.image_id)
+        return resolve(reference, purpose, present=self._present)
+
+    def _present(self, image: str) -> str | None:
+        """Return the id of an image, None for a name that the emulator itself gave to a copy."""
+        found = self.launcher.image_id(image)
+        if found is None or parse_image_uri(image) is None:
+            return found
+        from emulator.catalogue.naming import stands_for_ours  # imports the engine's client
+
+        return None if stands_for_ours(image) else found
 
     def _come_up(self) -> None:
         """Reach the engine, take over what an earlier run left, and begin to reconcile."""
@@ -291,9 +324,15 @@ class Assembly:
         remove_leftovers(self.store, ENDPOINT, self._endpoints, self.supervisor.settled)
         if self._closing.is_set():
             return
+        # Where no address of this machine is the containers', the engine's own name for it is.
+        self._url_for_containers = (
+            f"http://{self.launcher.gateway_address() or _ENGINE_HOST}:{self._port}"
+        )
         self._engine_up.set()
         self.supervisor.start()
         self.launcher.warm().join()
+        self.regions.notice(self.settings.region)
+        self.regions.begin(self._url_for_containers)
 
     def _listen_to_containers(self) -> None:
         """Serve the address that containers call, too; doing it twice equals doing it once."""
