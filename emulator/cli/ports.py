@@ -23,10 +23,16 @@ def url(host: str, port: int) -> str:
 
 
 def check_free(settings: Settings) -> None:
-    """Raise PortTaken, which says who has the port and what to do, unless it can be listened on."""
+    """Raise PortTaken, which says who has a port and what to do, unless all can be listened on."""
+    _check_free(settings.host, settings.port, "--port")
+    if settings.proxy_port:
+        _check_free(settings.host, settings.proxy_port, "--proxy-port")
+
+
+def _check_free(host: str, port: int, flag: str) -> None:
     try:
         family, kind, _, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind) as probe:
             # As servers do; without it, connections of the last run would count as a listener.
@@ -34,7 +40,7 @@ def check_free(settings: Settings) -> None:
             probe.bind(address)
             probe.listen()
     except OSError as problem:
-        raise PortTaken(_reason(settings, problem)) from None
+        raise PortTaken(_reason(host, port, flag, problem)) from None
 
 
 def health(base: str) -> dict[str, Any] | None:
@@ -51,19 +57,19 @@ def health(base: str) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) and "status" in answer else None
 
 
-def _reason(settings: Settings, problem: OSError) -> str:
-    where = f"{settings.host}:{settings.port}"
+def _reason(host: str, port: int, flag: str, problem: OSError) -> str:
+    where = f"{host}:{port}"
     if isinstance(problem, PermissionError):
-        return f"Listening on {where} is not permitted. Choose a port from 1024 with --port."
+        return f"Listening on {where} is not permitted. Choose a port from 1024 with {flag}."
     if problem.errno != errno.EADDRINUSE:
-        return f"Can't listen on {settings.host} ({problem.strerror}). Choose another --host."
-    base = url(settings.host, settings.port)
+        return f"Can't listen on {host} ({problem.strerror}). Choose another --host."
+    base = url(host, port)
     if health(base):
         return (
             f"An emulator is running at {base} already. "
             "Use it, or start another with --port 0 --state DIR."
         )
+    free = ", or 0 for a free one" if flag == "--port" else ""
     return (
-        f"Port {settings.port} of {settings.host} is taken by another program. "
-        "Choose another one with --port, or 0 for a free one."
+        f"Port {port} of {host} is taken by another program. Choose another one with {flag}{free}."
     )
