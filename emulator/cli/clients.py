@@ -49,14 +49,15 @@ class NotRunning(PermanentError):
 
 @click.command(short_help="Print shell exports that point clients at the emulator.")
 @click.option("--as-written", is_flag=True, help="Let clients poll as seldom as against AWS.")
-@with_settings("host", "port", "state", "region", "account")
+@with_settings("host", "port", "state", "region", "account", "proxy_port")
 def env(settings: Settings, *, as_written: bool) -> None:
     """Print shell exports that point clients at the emulator.
 
     \b
     eval "$(sagemaker-emulator env)"
 
-    With --port 0 the URL is that of the emulator running on the state directory.
+    With --port 0 the URL is that of the emulator running on the state directory. With --proxy-port
+    clients go through the emulator's TLS proxy, and no Python is changed.
     """
     for name, value in variables(settings, os.environ, as_written=as_written).items():
         click.echo(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
@@ -71,9 +72,11 @@ def variables(
         as_written: leave each client the polling intervals that it was written with.
 
     Raises:
-        NotRunning: the port is 0 and no emulator runs on the state directory.
+        NotRunning: the port is 0 and no emulator, or none with a proxy where one is asked for,
+            runs on the state directory.
     """
     url = _url(settings)
+    host = url.removeprefix("http://").rpartition(":")[0].strip("[]")
     chosen: dict[str, str | None] = {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": settings.account,
@@ -85,9 +88,13 @@ def variables(
     }
     chosen.update(_pace(environ, as_written))
     if any(environ.get(name) for name in _PROXIES):
-        host = url.removeprefix("http://").rpartition(":")[0].strip("[]")
         for name in ("no_proxy", "NO_PROXY"):
             chosen[name] = _with_host(environ.get(name, ""), host)
+    if settings.proxy_port:
+        from emulator.cli import proxied  # needs botocore, which nothing else here does
+
+        chosen.update(proxied.through(_proxy(settings, url), settings.state, host, environ))
+        chosen["PYTHONPATH"] = _without_path(environ.get("PYTHONPATH", ""), clients.SHIM) or None
     chosen.update(dict.fromkeys(_ALWAYS_UNSET))
     elsewhere = [f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES]
     chosen.update((name, None) for name in elsewhere if name in environ)
@@ -123,6 +130,20 @@ def _url(settings: Settings) -> str:
             "Start it with `sagemaker-emulator up`, or name its port with --port."
         )
     return running.url
+
+
+def _proxy(settings: Settings, url: str) -> str:
+    named = ports.url(settings.host, settings.proxy_port)
+    # None: nobody runs there yet, or is too busy with starting to say.
+    running = None if settings.port else ports.health(url)
+    if running is None:
+        return named
+    if not running.get("proxy"):
+        raise NotRunning(
+            f"The emulator at {url} has no TLS proxy. Start it with `sagemaker-emulator up "
+            f"--proxy-port {settings.proxy_port}`."
+        )
+    return str(running["proxy"])
 
 
 def _with_host(exempt: str, host: str) -> str:
