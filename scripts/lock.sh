@@ -26,3 +26,10 @@ for requirements in images/*/requirements.in tests/sdk/requirements/*.in; do
     --python-platform x86_64-manylinux_2_28 --build-constraints "$constraint" $options \
     --output-file "${requirements%.in}.lock"
 done
+
+# Each alone: it comes on top of an environment that has what it needs.
+for requirements in images/mxnet/*/requirements.in; do
+  # shellcheck disable=SC2086
+  "$uv" pip compile "$requirements" --no-deps --python-version 3.11 \
+    --python-platform x86_64-manylinux_2_28 $options --output-file "${requirements%.in}.lock"
+done

@@ -22,8 +22,8 @@ class Recipe:
     """How one image is made.
 
     Attributes:
+        name: the folder of its sources; ``folder:version`` when there is one image per version.
         parents: images that must exist first.
-        version: a second tag besides ``latest``.
         toolkit: the build sees images/toolkit.
         wheels: the build sees the packages of the image's requirements.lock.
         tree: made of Debian packages unless a registry may be asked.
@@ -32,14 +32,24 @@ class Recipe:
 
     name: str
     parents: tuple[str, ...] = ()
-    version: str | None = None
     toolkit: bool = False
     wheels: bool = False
     tree: bool = False
     source: bool = False
 
+    @property
+    def folder(self) -> str:
+        """The folder of images/ that has its Dockerfile."""
+        return self.name.partition(":")[0]
+
+    @property
+    def version(self) -> str:
+        """The framework's version, the build argument VERSION; empty without one."""
+        return self.name.partition(":")[2]
+
 
 _BOTH = ("base", "builder")
+# The versions of one folder from the oldest to the newest.
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -47,15 +57,20 @@ RECIPES = {
         Recipe("builder", tree=True),
         Recipe("mxnet-environment", _BOTH, wheels=True),
         Recipe("chainer-environment", _BOTH, wheels=True),
-        Recipe("mxnet-training", ("mxnet-environment",), "1.9.1", toolkit=True),
-        Recipe("mxnet-inference", ("mxnet-environment",), "1.9.1", toolkit=True),
-        Recipe("chainer", ("chainer-environment",), "7.8.1", toolkit=True),
+        Recipe("mxnet:1.4.1", ("mxnet-environment",), wheels=True),
+        Recipe("mxnet:1.9.1", ("mxnet-environment",), wheels=True),
+        Recipe("mxnet-training:1.4.1", ("mxnet:1.4.1",), toolkit=True),
+        Recipe("mxnet-training:1.9.1", ("mxnet:1.9.1",), toolkit=True),
+        Recipe("mxnet-inference:1.4.1", ("mxnet:1.4.1",), toolkit=True),
+        Recipe("mxnet-inference:1.9.1", ("mxnet:1.9.1",), toolkit=True),
+        Recipe("sagemaker-mxnet:1.4.1", ("mxnet:1.4.1",), toolkit=True),
+        Recipe("chainer:7.8.1", ("chainer-environment",), toolkit=True),
         Recipe("emulator-environment", _BOTH, wheels=True),
         Recipe("emulator", ("emulator-environment",), source=True),
     )
 }
 # What jobs and endpoints are started from.
-FINAL = tuple(name for name, recipe in RECIPES.items() if recipe.version)
+FINAL = tuple(name for name, recipe in RECIPES.items() if recipe.toolkit)
 # What is built unless told otherwise; all others are only steps on the way.
 WANTED = (*FINAL, "emulator")
 
@@ -71,27 +86,46 @@ def source_directory() -> Path:
     return directory
 
 
-def recipe(name: str) -> Recipe:
-    """Return the recipe of an image; raises PermanentError for an unknown name."""
-    try:
-        return RECIPES[name]
-    except KeyError:
-        raise PermanentError(f"No image '{name}'. There are: {', '.join(WANTED)}.") from None
+def named(name: str) -> tuple[str, ...]:
+    """Return the images that a name means: itself, or without a version every version.
+
+    Raises PermanentError for an unknown name.
+    """
+    found = tuple(each for each in RECIPES if name in (each, RECIPES[each].folder))
+    if not found:
+        raise PermanentError(f"No image '{name}'. There are: {', '.join(WANTED)}.")
+    return found
+
+
+def is_newest(name: str) -> bool:
+    """Tell whether an image is its folder's newest version, which is tagged ``latest`` too."""
+    return named(RECIPES[name].folder)[-1] == name
+
+
+def lock_of(name: str, source: Path) -> Path:
+    """Return the requirements.lock of an image that has `wheels`."""
+    return source / RECIPES[name].folder / RECIPES[name].version / "requirements.lock"
 
 
 def files_of(name: str, source: Path) -> Iterator[tuple[str, Path]]:
-    """Yield `(path in the build context, file)` for all that an image is made of, sorted."""
-    folders = [(source / name, "")]
-    if recipe(name).toolkit:
+    """Yield `(path in the build context, file)` for all that an image is made of, sorted.
+
+    Of an image with several versions, the folder named after the version is a part, the others
+    are not.
+    """
+    recipe = RECIPES[name]
+    folders = [(source / recipe.folder, "")]
+    if recipe.toolkit:
         folders.append((source / "toolkit", "toolkit/"))
-    if recipe(name).source:
+    if recipe.source:
         folders.append((source.parent / "emulator", "source/emulator/"))
     for folder, prefix in folders:
         for file in sorted(folder.rglob("*")):
             path = file.relative_to(folder)
             # What tools leave behind is hidden or a cache, and no part of an image.
             left_behind = any(part.startswith((".", "__pycache__")) for part in path.parts)
-            if file.is_file() and not left_behind and path.name != "README.md":
+            others = path.parts[0][:1].isdigit() and path.parts[0] != recipe.version
+            if file.is_file() and not left_behind and not others and path.name != "README.md":
                 yield prefix + path.as_posix(), file
 
 
@@ -101,9 +135,9 @@ def is_command(file: Path) -> bool:
 
 
 def fingerprint(name: str, source: Path) -> str:
-    """Return a digest of an image's files and of its parents' fingerprints."""
-    digest = hashlib.sha256()
-    for parent in recipe(name).parents:
+    """Return a digest of an image's version and files and of its parents' fingerprints."""
+    digest = hashlib.sha256(RECIPES[name].version.encode())
+    for parent in RECIPES[name].parents:
         digest.update(fingerprint(parent, source).encode())
     for path, file in files_of(name, source):
         digest.update(f"\0{path}\0{is_command(file)}\0".encode())

@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from emulator.catalogue.table import contents_of, image_for, local_name, repositories
-from emulator.catalogue.uris import FrameworkTag, parse_framework_tag, parse_image_uri
+from emulator.catalogue.uris import (
+    FrameworkTag,
+    by_preference,
+    is_same,
+    parse_framework_tag,
+    parse_image_uri,
+)
 from emulator.errors import PermanentError
 
 Present = Callable[[str], str | None]
@@ -61,30 +67,39 @@ def resolve(reference: str, purpose: str, *, present: Present) -> Resolved:
             f"Provide one with: docker tag YOUR-IMAGE {reference}"
         )
     asked = parse_framework_tag(uri.tag)
-    for candidate in _candidates(name, asked):
-        image_id = present(candidate)
+    versions = contents_of(name).versions
+    wanted = by_preference(versions, asked.version) if asked else [versions[-1]]
+    for version, image in _candidates(name, wanted, asked):
+        image_id = present(image)
         if image_id is not None:
-            exact = asked is not None and candidate == local_name(name, asked.version)
-            warnings = tuple(_differences(reference, name, asked, exact)) if asked else ()
+            warnings = tuple(_differences(reference, name, version, asked)) if asked else ()
             on_cpu = _on_cpu(reference) if asked and asked.processor == "gpu" else ""
-            return Resolved(reference, candidate, image_id, warnings, on_cpu)
+            return Resolved(reference, image, image_id, warnings, on_cpu)
+    best = f"{name}:{wanted[0]}"
     raise PermanentError(
         f"No image '{reference}' on this machine, and the one that stands in for it, "
-        f"'{local_name(name)}', is not built. Build it with: sagemaker-emulator images build "
-        f"{name}. Or provide your own: docker tag YOUR-IMAGE {reference}"
+        f"'{local_name(best)}', is not built. Build it with: sagemaker-emulator images build "
+        f"{best}. Or provide your own: docker tag YOUR-IMAGE {reference}"
     )
 
 
-def _candidates(name: str, asked: FrameworkTag | None) -> Iterator[str]:
-    if asked is not None:
-        yield local_name(name, asked.version)
-    yield local_name(name)
+def _candidates(
+    name: str, wanted: list[str], asked: FrameworkTag | None
+) -> Iterator[tuple[str, str]]:
+    """Yield ``(version, image)``, the best first; an image of somebody's own may be of any."""
+    if asked is None:
+        yield wanted[0], local_name(name)
+        return
+    for version in dict.fromkeys([asked.version, *wanted]):
+        yield version, local_name(f"{name}:{version}")
 
 
-def _differences(name: str, image: str, asked: FrameworkTag, exact: bool) -> Iterator[str]:
-    contents = contents_of(image)
-    if not exact and asked.version != contents.version:
-        yield f"'{name}' runs on {contents.framework} {contents.version}, not {asked.version}."
+def _differences(name: str, image: str, version: str, asked: FrameworkTag) -> Iterator[str]:
+    if not is_same(version, asked.version):
+        yield (
+            f"'{name}' runs on {contents_of(image).framework} {version}, the nearest version that"
+            f" there is here, not {asked.version}."
+        )
     if asked.processor == "gpu":
         yield _on_cpu(name)
     if asked.python == "py2":

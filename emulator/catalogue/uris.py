@@ -1,6 +1,7 @@
 """ECR image URIs, taken apart; pure. Knows the form, not which images exist."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 # The form by which the SageMaker SDKs recognise ECR (`utils.py`, `local/image.py`).
@@ -53,6 +54,29 @@ def parse_framework_tag(tag: str) -> FrameworkTag | None:
     if match is None:
         return None
     return FrameworkTag(match["version"], match["processor"], match["python"] or "")
+
+
+def by_preference(versions: Sequence[str], asked: str) -> list[str]:
+    """Order versions by how well each stands in for the one that is asked for.
+
+    The lowest that is not older comes first, since a framework reads what older versions wrote and
+    seldom the other way round; older ones come last, the newest of them first. ``1.4`` asks for
+    the lowest version that is at least 1.4.
+    """
+    numbers = {version: _numbers(version) for version in versions}
+    ascending = sorted(versions, key=numbers.__getitem__)
+    newer = [version for version in ascending if numbers[version] >= _numbers(asked)]
+    return newer + [version for version in reversed(ascending) if version not in newer]
+
+
+def is_same(version: str, asked: str) -> bool:
+    """Tell whether a version is the one asked for: ``1.4`` asks for any 1.4.x."""
+    wanted = _numbers(asked)
+    return _numbers(version)[: len(wanted)] == wanted
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
 def suffix_of(region: str) -> str:

@@ -37,11 +37,12 @@ def download(image: str, lock: Path) -> Path:
         PermanentError: pip could not get or would not accept a file; has the end of pip's output.
     """
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    image = image.replace(":", "-")
     directory = cache_directory() / "wheels" / f"{image}-{digest}"
     if directory.is_dir():
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
-    for outdated in directory.parent.glob(f"{image}-*"):
+    for outdated in directory.parent.glob(f"{image}-{'?' * len(digest)}"):
         shutil.rmtree(outdated, ignore_errors=True)
     # Renamed when complete, so that an interrupted download is never taken for a whole one.
     with tempfile.TemporaryDirectory(dir=directory.parent) as scratch:

@@ -13,6 +13,8 @@ from typing import Any
 
 import docker
 
+from emulator.catalogue.table import local_name
+
 SCRIPTS = Path(__file__).parent / "image_scripts"
 LABELS = {"org.sagemaker-emulator.test": "images"}
 THIS_MACHINE = "this-machine"
@@ -66,7 +68,7 @@ def started(
 ) -> Iterator[Any]:
     """Run a container with `root` as its /opt/ml; it is removed in the end."""
     container = client.containers.run(
-        f"sagemaker-emulator/{image}:latest",
+        local_name(image),
         command,
         detach=True,
         name=f"images-test-{secrets.token_hex(4)}",

@@ -6,12 +6,13 @@ from importlib import resources
 
 import pytest
 
-from emulator.catalogue.recipes import FINAL
+from emulator.catalogue.recipes import FINAL, RECIPES
 from emulator.catalogue.resolve import Resolved, resolve
-from emulator.catalogue.table import names_in
+from emulator.catalogue.table import local_name, names_in
 from emulator.catalogue.uris import (
     FrameworkTag,
     ImageUri,
+    by_preference,
     parse_framework_tag,
     parse_image_uri,
     suffix_of,
@@ -20,13 +21,11 @@ from emulator.errors import PermanentError
 
 # `ECR_URI_PATTERN` of the SageMaker Python SDK, versions 1 and 2.
 SDK_PATTERN = r"^(\d+)(\.)dkr(\.)ecr(\.)(.+)(\.)(.*)(/)(.*:.*)$"
-BUILT = {
-    f"sagemaker-emulator/{name}:latest": f"sha256:{name}"
-    for name in ("mxnet-training", "mxnet-inference", "chainer")
-}
+BUILT = {local_name(name): f"sha256:{name}" for name in FINAL}
+BUILT |= {local_name(RECIPES[name].folder): BUILT[local_name(name)] for name in FINAL}
 CPU = "runs on the CPU"
 PYTHON = "runs on Python 3"
-VERSION = "runs on MXNet 1.9.1"
+NEAREST = "runs on MXNet {}, the nearest version that there is here, not {}."
 
 
 def ecr(name: str, account: str = "763104351884", region: str = "us-west-2") -> str:
@@ -94,30 +93,40 @@ def test_any_other_tag_says_nothing(tag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, purpose, image, warnings",
+    "name, image, warnings",
     [
-        ("mxnet-training:1.9.1-cpu-py3", "train", "mxnet-training", []),
-        ("mxnet-training:1.4.1-cpu-py3", "train", "mxnet-training", [VERSION]),
-        ("mxnet-training:1.6.0-gpu-py2", "train", "mxnet-training", [VERSION, CPU, PYTHON]),
-        ("mxnet-training:latest", "train", "mxnet-training", []),
-        ("mxnet-inference:1.9.1-cpu-py38", "serve", "mxnet-inference", []),
-        ("mxnet-inference-eia:1.4.1-cpu-py3", "serve", "mxnet-inference", [VERSION]),
-        ("sagemaker-mxnet:1.2-cpu-py2", "train", "mxnet-training", [VERSION, PYTHON]),
-        ("sagemaker-mxnet:1.2-cpu-py2", "serve", "mxnet-inference", [VERSION, PYTHON]),
-        ("sagemaker-mxnet-eia:1.3.0-cpu-py3", "serve", "mxnet-inference", [VERSION]),
-        ("sagemaker-mxnet-serving:1.4.0-cpu-py3", "serve", "mxnet-inference", [VERSION]),
-        ("sagemaker-mxnet-serving-eia:1.4.0-cpu-py3", "serve", "mxnet-inference", [VERSION]),
-        ("sagemaker-chainer:7.8.1-cpu-py3", "train", "chainer", []),
-        ("sagemaker-chainer:5.0.0-gpu-py3", "serve", "chainer", ["runs on Chainer 7.8.1", CPU]),
+        ("mxnet-training:1.9.1-cpu-py3", "mxnet-training:1.9.1", []),
+        ("mxnet-training:1.9-cpu-py38", "mxnet-training:1.9.1", []),
+        ("mxnet-training:1.4.1-cpu-py3", "mxnet-training:1.4.1", []),
+        ("mxnet-training:1.4-cpu-py3", "mxnet-training:1.4.1", []),
+        (
+            "mxnet-training:1.6.0-gpu-py2",
+            "mxnet-training:1.9.1",
+            [NEAREST.format("1.9.1", "1.6.0"), CPU, PYTHON],
+        ),
+        ("mxnet-training:2.0.0-cpu-py3", "mxnet-training:1.9.1", ["not 2.0.0"]),
+        ("mxnet-training:latest", "mxnet-training:latest", []),
+        ("mxnet-inference:1.9.1-cpu-py38", "mxnet-inference:1.9.1", []),
+        ("mxnet-inference-eia:1.4.1-cpu-py3", "mxnet-inference:1.4.1", []),
+        ("mxnet-inference-eia:1.5.1-cpu-py3", "mxnet-inference:1.9.1", ["not 1.5.1"]),
+        (
+            "sagemaker-mxnet:1.2-cpu-py2",
+            "sagemaker-mxnet:1.4.1",
+            [NEAREST.format("1.4.1", "1.2"), PYTHON],
+        ),
+        ("sagemaker-mxnet-eia:1.3.0-cpu-py3", "mxnet-inference:1.4.1", ["not 1.3.0"]),
+        ("sagemaker-mxnet-serving:1.4.0-cpu-py3", "mxnet-inference:1.4.1", ["not 1.4.0"]),
+        ("sagemaker-mxnet-serving-eia:1.4.0-cpu-py3", "mxnet-inference:1.4.1", ["not 1.4.0"]),
+        ("sagemaker-chainer:7.8.1-cpu-py3", "chainer:7.8.1", []),
+        ("sagemaker-chainer:5.0.0-gpu-py3", "chainer:7.8.1", ["runs on Chainer 7.8.1", CPU]),
     ],
 )
-def test_an_amazon_repository_has_a_local_image(
-    name: str, purpose: str, image: str, warnings: list[str]
-) -> None:
-    resolved = resolve(ecr(name), purpose, present=BUILT.get)
+def test_an_amazon_repository_has_a_local_image(name: str, image: str, warnings: list[str]) -> None:
+    resolved = resolve(ecr(name), "train", present=BUILT.get)
+    assert resolved == resolve(ecr(name), "serve", present=BUILT.get)
     assert resolved.reference == ecr(name)
-    assert resolved.image == f"sagemaker-emulator/{image}:latest"
-    assert resolved.image_id == f"sha256:{image}"
+    assert resolved.image == local_name(image)
+    assert resolved.image_id == BUILT[local_name(image)]
     assert len(resolved.warnings) == len(warnings)
     for warning, expected in zip(resolved.warnings, warnings, strict=True):
         assert expected in warning
@@ -130,7 +139,7 @@ def test_account_and_region_do_not_matter() -> None:
         ).image
         for account, region in [("763104351884", "us-east-1"), ("871362719292", "ap-east-1")]
     }
-    assert images == {"sagemaker-emulator/mxnet-training:latest"}
+    assert images == {"sagemaker-emulator/mxnet-training:1.9.1"}
 
 
 @pytest.mark.parametrize("reference", ["mine:latest", ecr("mxnet-training:1.4.1-cpu-py3")])
@@ -142,9 +151,33 @@ def test_an_image_of_exactly_this_name_always_wins(reference: str) -> None:
 
 
 def test_a_local_image_of_the_asked_version_is_preferred() -> None:
-    present = {**BUILT, "sagemaker-emulator/mxnet-training:1.4.1": "sha256:old"}
+    present = {**BUILT, "sagemaker-emulator/mxnet-training:1.6.0": "sha256:own"}
+    resolved = resolve(ecr("mxnet-training:1.6.0-cpu-py3"), "train", present=present.get)
+    assert (resolved.image_id, resolved.warnings) == ("sha256:own", ())
+
+
+def test_while_the_best_version_is_not_built_another_one_runs() -> None:
+    present = {"sagemaker-emulator/mxnet-training:1.9.1": "sha256:new"}
     resolved = resolve(ecr("mxnet-training:1.4.1-cpu-py3"), "train", present=present.get)
-    assert (resolved.image_id, resolved.warnings) == ("sha256:old", ())
+    assert resolved.image_id == "sha256:new"
+    assert "not 1.4.1" in resolved.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "asked, order",
+    [
+        ("1.4.1", ["1.4.1", "1.9.1", "1.10.0"]),
+        ("0.12", ["1.4.1", "1.9.1", "1.10.0"]),
+        ("1.4", ["1.4.1", "1.9.1", "1.10.0"]),
+        ("1.9.2", ["1.10.0", "1.9.1", "1.4.1"]),
+        ("1.10.1", ["1.10.0", "1.9.1", "1.4.1"]),
+        ("1.9.0-1", ["1.9.1", "1.10.0", "1.4.1"]),
+    ],
+)
+def test_the_lowest_version_that_is_not_older_stands_in_else_the_newest(
+    asked: str, order: list[str]
+) -> None:
+    assert by_preference(["1.9.1", "1.10.0", "1.4.1"], asked) == order
 
 
 @pytest.mark.parametrize(
@@ -152,7 +185,8 @@ def test_a_local_image_of_the_asked_version_is_preferred() -> None:
     [
         ("mine:latest", "docker image inspect mine:latest"),
         (ecr("tensorflow-training:2.1-cpu-py3"), "stands in for the repository 'tensorflow-train"),
-        (ecr("mxnet-training:1.4.1-cpu-py3"), "sagemaker-emulator images build mxnet-training"),
+        (ecr("mxnet-training:1.2-cpu-py3"), "emulator images build mxnet-training:1.4.1."),
+        (ecr("mxnet-training:latest"), "sagemaker-emulator images build mxnet-training:1.9.1."),
     ],
 )
 def test_a_missing_image_is_refused_with_the_way_to_provide_it(reference: str, said: str) -> None:
@@ -173,19 +207,18 @@ def test_a_missing_image_is_refused_with_the_way_to_provide_it(reference: str, s
 def test_the_names_of_a_region_carry_its_accounts_and_domain(
     region: str, suffix: str, account: str
 ) -> None:
-    names = {str(uri): image for uri, image in names_in(region)}
-    name = f"{account}.dkr.ecr.{region}.{suffix}/mxnet-training:1.4.1-cpu-py3"
-    assert names[name] == "mxnet-training"
+    names = [str(uri) for uri in names_in(region)]
+    assert f"{account}.dkr.ecr.{region}.{suffix}/mxnet-training:1.4.1-cpu-py3" in names
     assert suffix_of(region) == suffix
 
 
-def test_every_name_resolves_to_the_image_it_is_given_to() -> None:
-    for uri, image in names_in("eu-west-1"):
-        purpose = "serve" if "inference" in image else "train"
-        resolved = resolve(str(uri), purpose, present=BUILT.get)
-        assert resolved.image == f"sagemaker-emulator/{image}:latest"
+def test_every_name_resolves_to_train_and_to_serve() -> None:
+    for uri in names_in("eu-west-1"):
+        for purpose in ("train", "serve"):
+            assert resolve(str(uri), purpose, present=BUILT.get).image in BUILT
 
 
 def test_every_image_of_the_table_can_be_built() -> None:
     text = resources.files("emulator.catalogue").joinpath("table.json").read_text("utf-8")
-    assert sorted(json.loads(text)["images"]) == sorted(FINAL)
+    images = json.loads(text)["images"]
+    assert {f"{name}:{each}" for name in images for each in images[name]["versions"]} == set(FINAL)

@@ -16,11 +16,18 @@ from emulator.catalogue.recipes import (
     WANTED,
     files_of,
     fingerprint,
-    recipe,
+    is_newest,
+    lock_of,
+    named,
     source_directory,
 )
 from emulator.catalogue.table import contents_of
 from emulator.errors import PermanentError
+
+MXNET_14 = {
+    f"{name}:1.4.1" for name in ("mxnet", "sagemaker-mxnet", "mxnet-training", "mxnet-inference")
+}
+MXNET_19 = {f"{name}:1.9.1" for name in ("mxnet", "mxnet-training", "mxnet-inference")}
 
 
 @pytest.fixture
@@ -30,37 +37,49 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_image_has_its_folder(name: str) -> None:
-    files = dict(files_of(name, source_directory()))
+    source, recipe = source_directory(), RECIPES[name]
+    files = dict(files_of(name, source))
     assert "Dockerfile" in files
-    assert (source_directory() / name / "README.md").is_file()
-    assert ("requirements.lock" in files) == recipe(name).wheels
-    assert ("toolkit/emulator_toolkit/__init__.py" in files) == recipe(name).toolkit
-    assert ("source/emulator/assemble.py" in files) == recipe(name).source
+    assert (source / recipe.folder / "README.md").is_file()
+    assert (lock_of(name, source) in files.values()) == recipe.wheels
+    assert ("toolkit/emulator_toolkit/__init__.py" in files) == recipe.toolkit
+    assert ("source/emulator/assemble.py" in files) == recipe.source
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_an_image_starts_from_its_parents_and_no_other_image(name: str) -> None:
-    dockerfile = (source_directory() / name / "Dockerfile").read_text("utf-8")
-    parents = set(re.findall(r"^FROM sagemaker-emulator/([a-z-]+):latest", dockerfile, re.M))
+    recipe = RECIPES[name]
+    dockerfile = (source_directory() / recipe.folder / "Dockerfile").read_text("utf-8")
+    text = dockerfile.replace("${VERSION}", recipe.version)
+    parents = set(re.findall(r"^FROM sagemaker-emulator/(\S+)", text, re.M))
     # The builder is made of packages unless it is built on the base.
-    assert parents == set(recipe(name).parents) or name == "builder"
+    assert {parent.removesuffix(":latest") for parent in parents} == set(recipe.parents) or (
+        name == "builder"
+    )
 
 
 @pytest.mark.parametrize("name", FINAL)
 def test_the_version_of_an_image_is_the_one_it_installs(name: str) -> None:
-    contents = contents_of(name)
-    assert recipe(name).version == contents.version
-    [environment] = recipe(name).parents
-    lock = (source_directory() / environment / "requirements.lock").read_text("utf-8")
-    assert f"{contents.framework.lower()}=={contents.version} " in lock
+    recipe = RECIPES[name]
+    contents = contents_of(recipe.folder)
+    assert recipe.version in contents.versions
+    assert is_newest(name) == (recipe.version == contents.versions[-1])
+    [parent] = recipe.parents
+    lock = lock_of(parent, source_directory()).read_text("utf-8")
+    assert f"{contents.framework.lower()}=={recipe.version} " in lock
 
 
-@pytest.mark.parametrize(
-    "file",
-    ["requirements.lock", *(f"images/{n}/requirements.lock" for n in RECIPES if RECIPES[n].wheels)],
-)
-def test_a_lock_says_what_and_never_where_from(file: str) -> None:
-    lock = (source_directory().parent / file).read_text("utf-8")
+def test_a_name_without_a_version_means_every_version() -> None:
+    assert named("mxnet-training") == ("mxnet-training:1.4.1", "mxnet-training:1.9.1")
+    assert named("mxnet-training:1.4.1") == ("mxnet-training:1.4.1",)
+    assert named("base") == ("base",)
+
+
+@pytest.mark.parametrize("name", ["", *(name for name in RECIPES if RECIPES[name].wheels)])
+def test_a_lock_says_what_and_never_where_from(name: str) -> None:
+    source = source_directory()
+    file = lock_of(name, source) if name else source.parent / "requirements.lock"
+    lock = file.read_text("utf-8")
     assert "--hash=sha256:" in lock
     assert not re.search(r"https?:|file:|--index|--extra-index|--find-links", lock)
 
@@ -69,12 +88,11 @@ def test_a_lock_says_what_and_never_where_from(file: str) -> None:
     "changed, outdated",
     [
         ("base/packages", set(RECIPES) - {"builder"}),
-        (
-            "mxnet-environment/requirements.lock",
-            {"mxnet-environment", "mxnet-training", "mxnet-inference"},
-        ),
+        ("mxnet-environment/requirements.lock", {"mxnet-environment", *MXNET_14, *MXNET_19}),
+        ("mxnet/Dockerfile", {*MXNET_14, *MXNET_19}),
+        ("mxnet/1.4.1/requirements.lock", MXNET_14),
         ("toolkit/bin/serve", set(FINAL)),
-        ("chainer/Dockerfile", {"chainer"}),
+        ("chainer/Dockerfile", {"chainer:7.8.1"}),
         ("chainer/README.md", set()),
     ],
 )
@@ -112,12 +130,12 @@ def test_what_tools_leave_behind_outdates_nothing(source: Path, left: str) -> No
 
 
 def test_a_command_stays_one_whatever_the_umask_of_the_checkout(source: Path) -> None:
-    before = fingerprint("chainer", source)
+    before = fingerprint("chainer:7.8.1", source)
     serve = source / "toolkit/bin/serve"
     serve.chmod(0o700)
-    assert fingerprint("chainer", source) == before
+    assert fingerprint("chainer:7.8.1", source) == before
     serve.chmod(0o600)
-    assert fingerprint("chainer", source) != before
+    assert fingerprint("chainer:7.8.1", source) != before
 
 
 def test_only_what_is_outdated_is_built_and_after_what_it_needs() -> None:
@@ -127,7 +145,9 @@ def test_only_what_is_outdated_is_built_and_after_what_it_needs() -> None:
     assert set(built) == set(RECIPES) - present
     assert "mxnet-environment packages" in order
     assert order.index("mxnet-environment packages") < order.index("mxnet-environment")
-    assert order.index("mxnet-environment") < order.index("mxnet-training")
+    assert order.index("mxnet-environment") < order.index("mxnet:1.4.1")
+    assert order.index("mxnet:1.4.1 packages") < order.index("mxnet:1.4.1")
+    assert order.index("mxnet:1.4.1") < order.index("mxnet-training:1.4.1")
 
 
 def test_a_failure_stops_the_rest() -> None:
@@ -145,7 +165,7 @@ def test_a_failure_stops_the_rest() -> None:
 
 def test_an_unknown_image_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(PermanentError, match=r"No image 'tensorflow'.*mxnet-training"):
-        recipe("tensorflow")
+        named("tensorflow")
 
 
 def test_a_package_list_has_comments(tmp_path: Path) -> None:

@@ -164,8 +164,110 @@ def test_code_is_fetched_only_from_s3_and_only_when_the_model_has_none(
 
 
 def test_the_server_listens_where_the_platform_says(load: Any) -> None:
-    command = load("serve").server_command(
+    arguments = load("serve").server_arguments(
         {"SAGEMAKER_BIND_TO_PORT": "9000", "SAGEMAKER_MODEL_SERVER_WORKERS": "3"}
     )
-    assert command[command.index("--bind") + 1] == "0.0.0.0:9000"
-    assert command[command.index("--workers") + 1] == "3"
+    assert arguments[arguments.index("--bind") + 1] == "0.0.0.0:9000"
+    assert arguments[arguments.index("--workers") + 1] == "3"
+
+
+def test_what_an_image_sets_for_serving_is_a_default(load: Any) -> None:
+    environment = {"EMULATOR_SERVE_DEFAULTS": "OMP_NUM_THREADS=1 X=a=b", "OMP_NUM_THREADS": "4"}
+    assert load("serve").defaults(environment) == {"X": "a=b"}
+    assert load("serve").defaults({}) == {}
+
+
+ROUTES = (
+    "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+    "eth0\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    "eth0\t00000000\t010012AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+)
+BAKED = {"SAGEMAKER_EMULATOR_URL": "http://10.1.2.3:4610"}
+KEYS = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+COMPOSE = {**KEYS, "AWS_REGION": "eu-west-1"}
+REGION = {"AWS_DEFAULT_REGION": "eu-west-1"}
+
+
+@pytest.mark.parametrize(
+    "given, routes, expected",
+    [
+        pytest.param(
+            {**BAKED, **COMPOSE},
+            ROUTES,
+            {
+                "AWS_ENDPOINT_URL": "http://10.1.2.3:4610",
+                "S3_ENDPOINT_URL": "http://10.1.2.3:4610",
+                **REGION,
+            },
+            id="none given, as by SDK v1",
+        ),
+        pytest.param(
+            {**BAKED, **COMPOSE, "AWS_ENDPOINT_URL_S3": "http://localhost:4711"},
+            ROUTES,
+            {"AWS_ENDPOINT_URL_S3": "http://10.1.2.3:4711", **REGION},
+            id="loopback for S3, as by SDK v2",
+        ),
+        pytest.param(
+            {**COMPOSE, "S3_ENDPOINT_URL": "http://127.0.0.1:4711"},
+            ROUTES,
+            {"S3_ENDPOINT_URL": "http://172.18.0.1:4711", **REGION},
+            id="loopback and nothing in the image: the gateway",
+        ),
+        pytest.param(
+            {**BAKED, "AWS_ENDPOINT_URL": "https://[::1]:4711/path"},
+            "",
+            {
+                "AWS_ENDPOINT_URL": "https://10.1.2.3:4711/path",
+                "AWS_ACCESS_KEY_ID": "emulator",
+                "AWS_SECRET_ACCESS_KEY": "emulator",
+                "AWS_REGION": "us-east-1",
+                "AWS_DEFAULT_REGION": "us-east-1",
+            },
+            id="no credentials and no region",
+        ),
+        pytest.param(
+            {**BAKED, **KEYS, "SAGEMAKER_REGION": "us-west-2", "AWS_ENDPOINT_URL": ""},
+            "",
+            {
+                "AWS_ENDPOINT_URL": "http://10.1.2.3:4610",
+                "S3_ENDPOINT_URL": "http://10.1.2.3:4610",
+                "AWS_REGION": "us-west-2",
+                "AWS_DEFAULT_REGION": "us-west-2",
+            },
+            id="empty is none, and hosting has a region of its own",
+        ),
+        pytest.param(
+            {**BAKED, "AWS_ENDPOINT_URL": "http://172.30.0.1:4610"}, ROUTES, {}, id="elsewhere"
+        ),
+        pytest.param({}, ROUTES, {}, id="nothing known"),
+        pytest.param({"AWS_ENDPOINT_URL": "http://localhost:1"}, "", {}, id="no way out"),
+    ],
+)
+def test_a_container_that_somebody_else_started_finds_the_emulator(
+    load: Any, given: dict[str, str], routes: str, expected: dict[str, str]
+) -> None:
+    assert load("endpoint").corrections(given, routes) == expected
+
+
+@pytest.mark.parametrize(
+    "url, loopback",
+    [
+        ("http://localhost:4610", True),
+        ("http://LOCALHOST", True),
+        ("http://s3.localhost:4610", True),
+        ("http://127.0.0.2:4610", True),
+        ("http://[::1]:4610", True),
+        ("http://0.0.0.0:4610", True),
+        ("http://192.168.1.10:4610", False),
+        ("http://host.docker.internal:4610", False),
+        ("https://s3.eu-west-1.amazonaws.com", False),
+    ],
+)
+def test_loopback_means_the_container_itself(load: Any, url: str, loopback: bool) -> None:
+    assert load("endpoint").is_loopback(url) is loopback
+
+
+def test_only_the_host_of_an_endpoint_is_replaced(load: Any) -> None:
+    with_host = load("endpoint").with_host
+    assert with_host("http://localhost", "10.0.0.1") == "http://10.0.0.1"
+    assert with_host("http://localhost:1/a?b", "fd00::1") == "http://[fd00::1]:1/a?b"

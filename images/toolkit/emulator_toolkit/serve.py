@@ -1,7 +1,8 @@
-"""The `serve` command: fetch the user's code, install what it asks for, become gunicorn.
+"""The `serve` command: fetch the user's code, install what it asks for, run gunicorn.
 
-gunicorn replaces this process, so that SIGTERM reaches it. It loads the model before it listens;
-a model that cannot be loaded ends the container with an exit code other than 0.
+gunicorn runs in this process, so that SIGTERM is heard from the first moment to the last. It loads
+the model before it answers; a model that cannot be loaded ends the container with an exit code
+other than 0.
 """
 
 import os
@@ -11,12 +12,20 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from emulator_toolkit import endpoint
+
 MODEL_CODE = Path("/opt/ml/model/code")
 FETCHED_CODE = Path("/opt/ml/code")
 
 
-def server_command(environment: Mapping[str, str]) -> list[str]:
-    """Return the gunicorn command line.
+def defaults(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that the image sets for serving and the container does not."""
+    pairs = (pair.partition("=") for pair in environment.get("EMULATOR_SERVE_DEFAULTS", "").split())
+    return {name: value for name, _, value in pairs if name not in environment}
+
+
+def server_arguments(environment: Mapping[str, str]) -> list[str]:
+    """Return gunicorn's arguments.
 
     Threads let /ping answer while the model works; the application itself runs one prediction at
     a time per worker. The timeout is off unless asked for, since it would also limit how long a
@@ -24,11 +33,11 @@ def server_command(environment: Mapping[str, str]) -> list[str]:
     """
     port = environment.get("SAGEMAKER_BIND_TO_PORT", "8080")
     return [
-        *(sys.executable, "-m", "gunicorn", "emulator_toolkit.application:create()"),
+        "emulator_toolkit.application:create()",
         *("--bind", f"0.0.0.0:{port}"),
         *("--workers", environment.get("SAGEMAKER_MODEL_SERVER_WORKERS") or "1"),
         *("--timeout", environment.get("SAGEMAKER_MODEL_SERVER_TIMEOUT") or "0"),
-        *("--worker-class", "gthread", "--threads", "4"),
+        *("--worker-class", "emulator_toolkit.worker.Worker", "--threads", "4"),
         *("--keep-alive", "75", "--graceful-timeout", "30"),
         *("--worker-tmp-dir", "/dev/shm", "--log-level", "warning"),
     ]
@@ -71,9 +80,11 @@ def install_requirements(code: Path) -> None:
 
 
 def main() -> None:
-    """Prepare and become the model server."""
+    """Prepare and run the model server."""
     # Until gunicorn has its own handlers: the kernel drops signals that PID 1 does not handle.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    endpoint.apply()
+    os.environ.update(defaults(os.environ))
     if os.environ.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
         sys.exit("This image does not serve multi-model endpoints (SAGEMAKER_MULTI_MODEL).")
     code = MODEL_CODE
@@ -83,11 +94,14 @@ def main() -> None:
         code = FETCHED_CODE
         fetch(submitted, code)
     install_requirements(code)
-    command = server_command(os.environ)
+    sys.path.insert(0, str(code))
     os.environ["PYTHONPATH"] = os.pathsep.join(
         entry for entry in (str(code), os.environ.get("PYTHONPATH", "")) if entry
     )
-    os.execv(command[0], command)
+    from gunicorn.app.wsgiapp import run
+
+    sys.argv = ["serve", *server_arguments(os.environ)]
+    run()
 
 
 if __name__ == "__main__":

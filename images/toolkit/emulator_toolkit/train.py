@@ -1,4 +1,4 @@
-"""The `train` command: Amazon's training toolkit, with signals.
+"""The `train` command: Amazon's training toolkit, with signals and with the emulator for AWS.
 
 As the first process of a container, the toolkit would ignore SIGTERM and the user's script would
 never learn that its job is being stopped. Everything else is the toolkit's.
@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 from types import FrameType
+
+from emulator_toolkit import endpoint
 
 STOPPED = 128 + signal.SIGTERM
 
@@ -30,6 +32,7 @@ def main() -> None:
     """Run the training job that /opt/ml/input/config describes."""
     signal.signal(signal.SIGTERM, forward)
     signal.signal(signal.SIGINT, forward)
+    endpoint.apply()
     os.makedirs("/opt/ml/output/data", exist_ok=True)
     os.makedirs("/opt/ml/model", exist_ok=True)
 
