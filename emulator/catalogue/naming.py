@@ -24,7 +24,7 @@ from docker.errors import APIError, ImageNotFound
 from emulator.catalogue.engine import engine
 from emulator.catalogue.resolve import resolve
 from emulator.catalogue.table import REPOSITORY_PREFIX, names_in
-from emulator.catalogue.uris import ImageUri
+from emulator.catalogue.uris import ImageUri, parse_image_uri
 from emulator.errors import PermanentError
 from emulator.names import LABEL_PREFIX
 
@@ -61,11 +61,13 @@ class Standing:
     """How the names of one region stand.
 
     Attributes:
+        named: how many names lead to an image of ours.
         missing: names that an image of ours should have and none has.
         outdated: names of copies of images that were built anew since.
         urls: where the copies take the emulator to be.
     """
 
+    named: int
     missing: tuple[str, ...]
     outdated: tuple[str, ...]
     urls: frozenset[str]
@@ -111,7 +113,7 @@ def take_back(region: str) -> list[str]:
     with engine() as client:
         names = _Names(client)
         every = [str(uri) for uri in names_in(region)]
-        taken = [uri for uri in every if uri in names.held and names.is_copy(names.held[uri])]
+        taken = names.copies(every)
         for uri in taken:
             # The last name goes with its image, unless a container uses that.
             with suppress(APIError):
@@ -119,22 +121,32 @@ def take_back(region: str) -> list[str]:
     return taken
 
 
+def renew() -> None:
+    """Lead all names that were given to the images as they are now; raises PermanentError.
+
+    Otherwise copies of images that were built anew would keep those of before, and their size.
+    """
+    with engine() as client:
+        names = _Names(client)
+        copies = {uri: names.labels(names.held[uri]) for uri in names.copies(names.held)}
+    found = {(parse_image_uri(uri), marks[URL_LABEL]) for uri, marks in copies.items()}
+    for region, url in sorted({(uri.region, url) for uri, url in found if uri}):
+        give(region, url, take_over=True)
+
+
 def standing(region: str) -> Standing:
     """Return how the names of a region stand; raises PermanentError without an engine."""
     with engine() as client:
         names = _Names(client)
         wanted = names.wanted(region)
-        copies = {
-            uri: names.held[uri]
-            for uri in wanted
-            if uri in names.held and names.is_copy(names.held[uri])
-        }
+        copies = {uri: names.held[uri] for uri in names.copies(wanted)}
         outdated = (
             uri
             for uri, copy in copies.items()
             if names.labels(copy)[ORIGINAL_LABEL] != names.local(wanted[uri])
         )
         return Standing(
+            len(copies),
             tuple(uri for uri in wanted if uri not in names.held),
             tuple(outdated),
             frozenset(names.urls(copies)),
@@ -203,6 +215,10 @@ class _Names:
 
     def is_copy(self, holder: str) -> bool:
         return is_given(self._inspect(holder))
+
+    def copies(self, names: Iterable[str]) -> list[str]:
+        """Return those of the names that copies have."""
+        return [name for name in names if name in self.held and self.is_copy(self.held[name])]
 
     def labels(self, image: str) -> Mapping[str, str]:
         return self._inspect(image)["Config"].get("Labels") or {}

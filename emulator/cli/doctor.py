@@ -7,12 +7,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from emulator.cli import claim, ports
+from emulator.cli import claim, local_mode, ports
+from emulator.cli.finding import Finding
 from emulator.cli.flags import with_settings
 from emulator.errors import EmulatorError
 from emulator.settings import Settings
@@ -22,26 +22,10 @@ _NEEDED_BYTES = 10**9
 _OLDEST_API = (1, 41)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a check found.
-
-    Attributes:
-        mend: the command, or what to do, when `ok` is false.
-        required: the emulator can't work without it.
-    """
-
-    subject: str
-    ok: bool
-    text: str
-    mend: str = ""
-    required: bool = True
-
-
 @click.command(short_help="Check what the emulator needs here and name the mend.")
-@with_settings("host", "port", "state")
+@with_settings("host", "port", "state", "region")
 def doctor(settings: Settings) -> None:
-    """Check the engine, the images, the port, the disk and the state directory.
+    """Check the engine, the images, the port, the disk, the state, and what local mode needs.
 
     Prints a table; each ✗ comes with the command that mends it. The exit code is 1 if something is
     wrong without which the emulator can't work; a ! marks what it can do without.
@@ -157,4 +141,5 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     check_port,
     check_disk,
     check_state,
+    *local_mode.CHECKS,
 )

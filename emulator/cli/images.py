@@ -4,8 +4,8 @@ import time
 
 import click
 
-from emulator.cli import claim, ports
 from emulator.cli.flags import with_settings
+from emulator.cli.local_mode import url_for_containers
 from emulator.settings import Settings
 
 
@@ -39,13 +39,17 @@ def build_images(settings: Settings, names: tuple[str, ...], fresh: bool) -> Non
     Progress goes to standard error, the names of what was built to standard output.
     """
     from emulator.catalogue.build import build
+    from emulator.catalogue.naming import renew
 
     began = time.monotonic()
 
     def show(line: str) -> None:
         click.echo(f"{time.monotonic() - began:6.1f} s  {line}", err=True)
 
-    for name in build(names, on_progress=show, pull=settings.images_pull, fresh=fresh):
+    built = build(names, on_progress=show, pull=settings.images_pull, fresh=fresh)
+    if built:
+        renew()
+    for name in built:
         click.echo(name)
 
 
@@ -61,7 +65,7 @@ def tag_images(settings: Settings) -> None:
     """
     from emulator.catalogue.naming import give
 
-    url = _url_for_containers(settings)
+    url = url_for_containers(settings) or ""
     if not url:
         click.echo(
             "No emulator is running: containers of these images find none, until one that runs "
@@ -86,11 +90,3 @@ def untag_images(settings: Settings) -> None:
 
     for uri in take_back(settings.region):
         click.echo(uri)
-
-
-def _url_for_containers(settings: Settings) -> str:
-    """Return where containers reach the emulator that runs; empty if none does."""
-    running = claim.holder(settings.state) if settings.port == 0 else None
-    base = running.url if running else ports.url(settings.host, settings.port)
-    health = ports.health(base) if base else None
-    return str((health or {}).get("url_for_containers") or "")
