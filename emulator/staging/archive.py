@@ -4,6 +4,7 @@ Reads what a container wrote and unpacks what a client uploaded, so it trusts ne
 no symbolic link out of a directory and writes nothing outside the destination.
 """
 
+import copy
 import gzip
 import logging
 import os
@@ -21,6 +22,13 @@ logger = logging.getLogger(__name__)
 _COPY = 1 << 20
 
 Member = tuple[str, Path]
+
+
+class UnsafeMember(PermanentError):
+    """An archive has a member that may not be extracted."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The archive has an unsafe member: {reason}")
 
 
 def pack(directories: Sequence[Path], target: Path, *, seen_as: str = "/opt/ml/model") -> bool:
@@ -136,8 +144,8 @@ def unpack(archive: Path, destination: Path) -> None:
     """Extract a tar.gz below `destination`, which is made if absent.
 
     Raises:
-        PermanentError: no tar.gz, a truncated one, or one with a member that would be written
-            outside, a link that leads outside, or a device.
+        UnsafeMember: a member would be written outside, leads outside, or is a device.
+        PermanentError: no tar.gz, or a truncated one.
     """
     destination.mkdir(parents=True, exist_ok=True)
     try:
@@ -150,43 +158,70 @@ def unpack(archive: Path, destination: Path) -> None:
             # The checksum of the compressed data comes last.
             while plain.read(_COPY):
                 pass
-    except tarfile.FilterError as error:
-        raise PermanentError(f"The archive has an unsafe member: {error}") from error
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, _INFLATE_ERROR) as error:
         raise PermanentError(f"'{archive.name}' is not a valid tar.gz archive") from error
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, destination: Path) -> None:
-    safe = tarfile.data_filter(member, str(destination))
-    name = posixpath.normpath(safe.name)
-    _refuse_below_link(name, destination, safe)
+    safe = _safe(member, destination)
+    _refuse_below_link(posixpath.normpath(safe.name), destination)
     if safe.islnk():
-        _refuse_below_link(posixpath.normpath(safe.linkname), destination, safe, last=True)
-    target = destination / name
+        _refuse_below_link(posixpath.normpath(safe.linkname), destination, last=True)
+    target = destination / posixpath.normpath(safe.name)
     if not safe.isdir() and (target.is_symlink() or target.is_file()):
         # Never write through what an earlier member of the same name put there.
         target.unlink()
-    archive.extract(safe, destination, filter="data")
+    archive.extract(safe, destination)
 
 
-def _refuse_below_link(
-    name: str, destination: Path, member: tarfile.TarInfo, *, last: bool = False
-) -> None:
+def _safe(member: tarfile.TarInfo, destination: Path) -> tarfile.TarInfo:
+    """Return the member as it may be extracted: inside, ours, and readable by us.
+
+    The standard library's filters would do that, but Debian 12's Python has none.
+    """
+    safe = copy.copy(member)
+    safe.name = member.name.lstrip("/")
+    safe.uid, safe.gid, safe.uname, safe.gname = os.geteuid(), os.getegid(), "", ""
+    if _leads_out(safe.name, destination):
+        raise UnsafeMember(f"'{member.name}' would be written outside")
+    if member.isdir():
+        safe.mode = 0o755
+    elif member.isreg() or member.islnk():
+        executable = member.mode & 0o111 if member.mode & 0o100 else 0
+        safe.mode = member.mode & 0o644 | 0o600 | executable
+    elif not member.issym():
+        raise UnsafeMember(f"'{member.name}' is no file, directory or link")
+    if member.issym() or member.islnk():
+        base = posixpath.dirname(safe.name) if member.issym() else ""
+        if posixpath.isabs(member.linkname) or _leads_out(f"{base}/{member.linkname}", destination):
+            raise UnsafeMember(f"'{member.name}' is a link that leads outside")
+    return safe
+
+
+def _leads_out(name: str, destination: Path) -> bool:
+    """Tell whether a path in the archive, through whatever links there are, ends outside."""
+    inside = os.path.realpath(destination)
+    path = os.path.realpath(posixpath.join(inside, name.lstrip("/")))
+    return os.path.commonpath([inside, path]) != inside
+
+
+def _refuse_below_link(name: str, destination: Path, *, last: bool = False) -> None:
     """Refuse a path that goes through a symbolic link of the same archive."""
     path = destination
     parts = name.split("/")
     for part in parts if last else parts[:-1]:
         path = path / part
         if path.is_symlink():
-            raise tarfile.LinkOutsideDestinationError(member, str(path))
+            raise UnsafeMember(f"'{name}' goes through a link")
 
 
 def _tar(stream: IO[bytes], mode: str) -> tarfile.TarFile:
     """Open with large copies; the type stubs do not know that option."""
     opener: Any = tarfile.open
-    return cast(
-        tarfile.TarFile, opener(fileobj=stream, mode=mode, bufsize=_COPY, copybufsize=_COPY)
-    )
+    archive: tarfile.TarFile = opener(fileobj=stream, mode=mode, bufsize=_COPY, copybufsize=_COPY)
+    # What is extracted has been made safe here; later releases of Python would do it once more.
+    archive.extraction_filter = lambda member, path: member
+    return archive
 
 
 def _compressor(target: Path) -> IO[bytes]:
