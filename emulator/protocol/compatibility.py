@@ -17,6 +17,22 @@ from the tables that the emulator itself answers by; a test compares the two.
   retries. A call is never answered with a success that did not happen.
 
 `AddTags`, `ListTags` and `DeleteTags` are native, and reach moto for the resources that it keeps.
+
+## Callers and permissions
+
+Nothing is ever denied: signatures, policies and the role that a request names are not checked.
+Clients that ask are told so:
+
+- STS answers `GetCallerIdentity` with the assumed role `AmazonSageMaker-ExecutionRole`, unless the
+  access key was issued here, by IAM's `CreateAccessKey` or STS's `AssumeRole`: then with that user
+  or role.
+- IAM has the role `service-role/AmazonSageMaker-ExecutionRole` in every account, which SageMaker
+  may assume, with the policy `AmazonSageMakerFullAccess`. It may be changed and deleted, and a
+  `CreateRole` of that name replaces it. Roles that nobody made are not there.
+- `SimulatePrincipalPolicy` and `SimulateCustomPolicy` answer `allowed` for every action.
+- S3 refuses a request whose `ExpectedBucketOwner` is not the bucket's owner.
+
+Roles, users and keys are lost when the emulator stops.
 """
 
 

@@ -197,6 +197,13 @@ def test_the_bundled_digits_are_what_the_script_writes(tmp_path: Path) -> None:
     assert size < 400_000
 
 
+def test_the_page_names_the_objects_and_the_files() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sample-data.md").read_text()
+    for name in (*KEYS, *(file.name for file in digits.MNIST.values())):
+        assert f"`{name}`" in page
+    assert f"waits longer than {digits.PATIENCE:.0f} seconds in all" in " ".join(page.split())
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_mnist_comes_from_a_directory(
     tmp_path: Path, mnist: Path, caplog: pytest.LogCaptureFixture, zipped: bool
@@ -274,9 +281,12 @@ def test_a_mirror_with_something_else_is_a_warning(
     tmp_path: Path, mnist: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong(mnist)
-    with mirror(mnist, monkeypatch), emulator(tmp_path / "storage", "auto") as s3_as:
+    with mirror(mnist, monkeypatch) as asked, emulator(tmp_path / "storage", "auto") as s3_as:
         assert content(s3_as()) != STAND_INS
-    level, sentence = said(caplog)
+        level, sentence = said(caplog)
+        before = list(asked)
+        assert content(s3_as(), IRELAND) != STAND_INS
+        assert asked == before  # one failure is enough
     assert level == logging.WARNING
     assert sentence.endswith("t10k-labels-idx1-ubyte.gz is not MNIST's: its checksum is wrong")
 
