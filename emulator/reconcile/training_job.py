@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN = 5.0
 """Seconds between looks at a running job, should the engine's word of its end get lost."""
+FAILED_GRACE = 10.0
+"""Seconds between SIGTERM and SIGKILL, at most, for the other hosts when one has failed."""
 
 
 class TrainingJobs:
@@ -166,8 +168,9 @@ class TrainingJobs:
                 return 0.0
             self._mirror(record)
             return min(LOOK_AGAIN, max(0.0, self._deadline(record) - now()))
-        self._stop_all(running, self._stop_grace)
+        self._stop_all(running, min(self._stop_grace, FAILED_GRACE))
         self._logs.finish(hosts)
+        self._tell_order(record, hosts)
         changes = self._logs.final_metrics(record, hosts)
         if reason:
             self._move(record, Event.EXITED_NONZERO, FailureReason=reason, **changes)
@@ -259,6 +262,13 @@ class TrainingJobs:
             text = self._workspace(record, first.labels[labels.HOST]).failure_text()
             return reasons.exit_code(text, first.exit_code or 0, out_of_memory=first.out_of_memory)
         return reasons.REMOVED if len(hosts) < len(contract.hosts(record.document)) else ""
+
+    def _tell_order(self, record: Record, hosts: list[Observed]) -> None:
+        """Log how the hosts of a cluster have ended, the first of them first."""
+        if len(hosts) > 1:
+            ended = sorted(self._hosts(record), key=lambda host: host.finished_at)
+            ends = (f"{host.labels[labels.HOST]} with {host.exit_code}" for host in ended)
+            log.info("TrainingJob/%s: exit codes in order: %s", record.name, ", ".join(ends))
 
     def _hosts(self, record: Record) -> list[Observed]:
         """Return the containers that run or have run.
