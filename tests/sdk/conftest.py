@@ -1,5 +1,6 @@
 """The SageMaker Python SDK, in environments of its own, against a running emulator."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import pytest
 from environments import Shell
 
 from tests.system.running_emulator import Emulator, start
+
+# Notebooks of others and MNIST, which are no part of the project.
+_NEEDED = ("SAGEMAKER_EMULATOR_TEST_NOTEBOOKS", "SAGEMAKER_EMULATOR_TEST_DATA")
+collect_ignore = [] if all(map(os.environ.get, _NEEDED)) else ["test_seed_notebooks.py"]
 
 
 @pytest.fixture(scope="session")
