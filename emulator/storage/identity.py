@@ -54,7 +54,7 @@ class Sts(TokenResponse):
         if issued or iam.get_user_from_access_key_id(key):
             return super().get_caller_identity()
         account, partition = self.current_account, self.partition
-        role = next((role for role in iam.get_roles() if role.name == EXECUTION_ROLE), None)
+        role = _role(iam, EXECUTION_ROLE)
         return ActionResult(
             {
                 "UserId": f"{role.id if role else 'AROA' + account}:{SESSION}",
@@ -144,12 +144,22 @@ def _full_access(backend: Any) -> Any:
 
 def _create_role(backend: Any, role_name: str, *args: Any, **options: Any) -> Any:
     """moto's method, except that a user's own role takes the place of the given one."""
-    given = next((role for role in backend.get_roles() if role.name == role_name), None)
-    if given is not None and given.description == _DESCRIPTION:
-        for policy in list(given.managed_policies.values()):
-            policy.detach_from(given)
-        del backend.roles[given.id]
-    return _moto_create_role(backend, role_name, *args, **options)
+    given = _role(backend, role_name)
+    if given is None or given.description != _DESCRIPTION:
+        return _moto_create_role(backend, role_name, *args, **options)
+    del backend.roles[given.id]
+    try:
+        made = _moto_create_role(backend, role_name, *args, **options)
+    except Exception:
+        backend.roles[given.id] = given
+        raise
+    for policy in list(given.managed_policies.values()):
+        policy.detach_from(given)
+    return made
+
+
+def _role(backend: Any, name: str) -> Any | None:
+    return next((role for role in backend.get_roles() if role.name == name), None)
 
 
 _Backend: Any = IAMBackend

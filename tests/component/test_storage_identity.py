@@ -72,6 +72,18 @@ def test_a_role_of_ones_own_takes_the_place_of_the_given_one_but_only_once(serve
     assert ROLE in served.client("sts").get_caller_identity()["Arn"]
 
 
+def test_a_role_that_can_t_be_made_leaves_the_given_one(served: Served) -> None:
+    iam = served.client("iam")
+    with pytest.raises(ClientError):
+        iam.create_role(
+            RoleName=ROLE,
+            AssumeRolePolicyDocument=ANY_ROLE,
+            PermissionsBoundary="not-the-arn-of-a-policy",
+        )
+    assert iam.get_role(RoleName=ROLE)["Role"]["Arn"] == role_arn(ACCOUNT)
+    assert len(iam.list_attached_role_policies(RoleName=ROLE)["AttachedPolicies"]) == 1
+
+
 def with_key(served: Served, keys: dict[str, Any], secret: str = "SecretAccessKey") -> Any:
     return boto3.client(
         "sts",

@@ -151,6 +151,19 @@ def test_every_region_has_its_bucket_and_every_account_may_read_it(tmp_path: Pat
         assert where["LocationConstraint"] == "eu-west-1"
 
 
+def test_after_a_reset_the_bucket_appears_anew(tmp_path: Path) -> None:
+    storage = Storage(tmp_path, sample_data="bundled")
+    try:
+        with serving_of(storage) as url:
+            s3 = client(url, "s3")
+            before = content(s3)
+            storage.reset()
+            assert buckets(s3) == []
+            assert content(s3) == before
+    finally:
+        storage.close()
+
+
 def test_other_names_are_not_made(tmp_path: Path) -> None:
     with emulator(tmp_path, "bundled") as s3_as:
         for name in ("sagemaker-sample-data-", "sagemaker-sample-data-nowhere", "x" + WEST):
