@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_ENDED = ("exited", "dead")
 _PAUSE_IS_GONE = ("non running container", "no such container")
 _WAIT_SECONDS = 3600.0
 _AGAIN_SECONDS = 0.02
@@ -110,7 +111,8 @@ class DockerLauncher:
         """Remove the idle pauses and, if no job is left on it, the network; jobs go on."""
         try:
             self._namespaces.close()
-            self._sweep_pauses()  # somebody else may have removed a job, but not its pause
+            # Somebody may have removed a job but not its pause, and one that ended needs none.
+            self._sweep_pauses(ended=True)
             self._network.remove()
             self._enclosed.remove()
         except EngineDown as error:
@@ -336,10 +338,12 @@ class DockerLauncher:
             for index, mount in enumerate(spec.mounts)
         ]
 
-    def _sweep_pauses(self) -> None:
-        jobs = self._engine.get(
-            "/containers/json", all=1, filters=labels.selecting(self._own(labels.JOB))
-        )
+    def _sweep_pauses(self, *, ended: bool = False) -> None:
+        """Remove the pauses that no job has; `ended`: nor one that may still run."""
+        wanted = labels.selecting(self._own(labels.JOB))
+        jobs = self._engine.get("/containers/json", all=1, filters=wanted)
+        if ended:
+            jobs = [job for job in jobs if job["State"] not in _ENDED]
         self._namespaces.sweep({job["Labels"].get(labels.PAUSE, "") for job in jobs})
 
     def _repaired(self, reason: str) -> bool:

@@ -194,7 +194,7 @@ class Namespaces:
             with self._changed:
                 abandoned = name not in used | self._known
             if abandoned:
-                log.info("removing the pause %s of an earlier run", name)
+                log.info("removing the pause %s, which no job needs", name)
                 self.remove(name)
 
     def close(self) -> None:
