@@ -1,0 +1,128 @@
+"""SDK v3 from a script to a prediction: ModelTrainer, ModelBuilder, and the resources below them.
+
+v3 has no classes for MXNet; its generic ones take the image's URI and a script.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from environments import Shell
+from outside import Outside
+
+from tests.system.running_emulator import Emulator, eventually
+
+pytestmark = pytest.mark.docker
+Shells = Callable[..., Shell]
+SCRIPT = """
+import argparse, json, os
+import mxnet as mx
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--slope", type=float)
+arguments = parser.parse_args()
+print("the slope is", arguments.slope)
+with open(os.path.join(os.environ["SM_CHANNEL_TRAIN"], "rows.csv")) as file:
+    other = float(file.read())
+out = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=1, name="fc")
+module = mx.mod.Module(out, label_names=None)
+module.bind([("data", (1, 2))], for_training=False)
+weights = {"fc_weight": mx.nd.array([[arguments.slope, other]]), "fc_bias": mx.nd.zeros(1)}
+module.set_params(weights, {})
+module.save_checkpoint(os.path.join(os.environ["SM_MODEL_DIR"], "model"), 0)
+with open(os.path.join(os.environ["SM_MODEL_DIR"], "model-shapes.json"), "w") as file:
+    json.dump([{"name": "data", "shape": [1, 2]}], file)
+"""
+SETTING = """
+import json, sys
+from sagemaker.core import image_uris
+from sagemaker.core.helper.session_helper import Session, get_execution_role
+from sagemaker.core.resources import EndpointConfig
+from sagemaker.serve import ModelBuilder
+from sagemaker.train import ModelTrainer
+from sagemaker.train.configs import Compute, InputData, SourceCode
+
+session, role = Session(), get_execution_role()
+
+def image(scope, version):
+    return image_uris.retrieve(
+        "mxnet", session.boto_region_name, version=version[0], py_version=version[1],
+        instance_type="ml.m5.large", image_scope=scope,
+    )
+
+def trainer(version, **arguments):
+    return ModelTrainer(
+        training_image=image("training", version),
+        source_code=SourceCode(source_dir="source", entry_script="train.py"),
+        compute=Compute(instance_type="ml.m5.large", instance_count=1),
+        base_job_name="linear", role=role, sagemaker_session=session, **arguments,
+    )
+"""
+JOURNEY = """
+version, name = {version!r}, {name!r}
+rows = session.upload_data("rows.csv", key_prefix="rows")
+trained = trainer(version, hyperparameters={{"slope": 2.0}})
+trained.train(input_data_config=[InputData(channel_name="train", data_source=rows)])
+job = trained._latest_training_job
+builder = ModelBuilder(
+    image_uri=image("inference", version),
+    s3_model_data_url=job.model_artifacts.s3_model_artifacts,
+    role_arn=role, sagemaker_session=session, instance_type="ml.m5.large",
+)
+model = builder.build(model_name=name)
+endpoint = builder.deploy(
+    endpoint_name=name, instance_type="ml.m5.large", initial_instance_count=1
+)
+reply = endpoint.invoke(
+    body=json.dumps([[1, 2]]), content_type="application/json", accept="application/json"
+)
+predicted = json.loads(reply.body.read())
+configuration = EndpointConfig.get(endpoint.endpoint_config_name)
+for resource in (endpoint, configuration, model):
+    resource.delete()
+print()
+print(json.dumps([job.training_job_name, job.training_job_status, predicted]))
+"""
+FAILURE = """
+try:
+    trainer(("1.9.0", "py38")).train()
+except Exception as error:
+    print()
+    print(json.dumps([type(error).__name__, str(error)]))
+"""
+
+
+def run(opened: Shell, script: str, code: str) -> Any:
+    """Run a script with `code` as the user's train.py; returns the JSON that it prints last."""
+    (opened.home / "source").mkdir()
+    (opened.home / "source" / "train.py").write_text(code)
+    (opened.home / "rows.csv").write_text("1.5\n")
+    return json.loads(opened.python(SETTING + script).splitlines()[-1])
+
+
+@pytest.mark.parametrize("version", [("1.9.0", "py38"), ("1.4.1", "py3")], ids=lambda v: v[0])
+def test_a_script_becomes_a_prediction(
+    version: tuple[str, str], shell: Shells, emulator: Emulator
+) -> None:
+    name = "linear-" + re.sub(r"\W", "-", version[0])
+    with Outside() as outside:
+        opened = shell("v3")
+        opened.environment.update(outside.variables)
+        job, status, predicted = run(opened, JOURNEY.format(version=version, name=name), SCRIPT)
+        assert not outside.called, "usage reports stay on this machine"
+    assert status == "Completed"
+    assert predicted == [[5.0]]
+    image = emulator.job(job)["AlgorithmSpecification"]["TrainingImage"]
+    assert f"mxnet-training:{version[0]}-cpu" in image
+    assert emulator.output(job).count("the slope is 2.0") == 1
+    sagemaker = emulator.client("sagemaker")
+    eventually(lambda: not sagemaker.list_endpoints(NameContains=name)["Endpoints"])
+    assert sagemaker.list_models(NameContains=name)["Models"] == []
+
+
+def test_a_failing_script_raises_with_our_reason(shell: Shells) -> None:
+    kind, text = run(shell("v3"), FAILURE, "raise SystemExit('the data are wrong')")
+    assert kind == "FailedStatusError"
+    assert "exit code" in text
