@@ -2,7 +2,8 @@
 
 Importing this module is cheap; moto itself is imported by a thread that a Storage starts, and the
 first call waits for it. moto keeps its state in the process, so there is one open Storage at a
-time. Nothing here opens a socket, and no IAM policy is ever enforced.
+time. Nothing here opens a socket, but to fetch sample data that a client asks for, and no IAM
+policy is ever enforced.
 """
 
 from __future__ import annotations

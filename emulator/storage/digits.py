@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from http.client import HTTPException
 from importlib.resources import files
 from pathlib import Path
 
@@ -134,10 +133,12 @@ class DigitSource:
                 for file in MNIST.values():
                     self._download(file)
                 done.set_result(None)
-            except (OSError, HTTPException) as problem:
-                done.set_exception(NoMnist(f"{MIRROR} can't be reached ({problem})"))
             except NoMnist as problem:
                 done.set_exception(problem)
+            except Exception as problem:
+                # From a broken cable to a proxy variable that is no URL: never worth a traceback.
+                reason = getattr(problem, "reason", problem)
+                done.set_exception(NoMnist(f"{MIRROR} can't be reached ({reason})"))
 
         threading.Thread(target=fetch, name="sample-data", daemon=True).start()
         return done, clock.monotonic() + PATIENCE
