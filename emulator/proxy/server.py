@@ -92,20 +92,25 @@ class Proxy:
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(
-            self._answer, sock=self._bound, backlog=_BACKLOG, limit=CHUNK
+            self._accept, sock=self._bound, backlog=_BACKLOG, limit=CHUNK
         )
         await self._ended.wait()
         server.close()
-        tunnels = list(self._tunnels)
-        for tunnel in tunnels:
-            tunnel.cancel()
-        await asyncio.gather(*tunnels, return_exceptions=True)
+        # More than the tunnels: a connection that is just being accepted becomes one.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for tunnel in self._tunnels:
+                tunnel.cancel()
+            await asyncio.wait(others)
+
+    def _accept(self, client: StreamReader, reply: StreamWriter) -> None:
+        tunnel = asyncio.ensure_future(self._answer(client, reply))
+        self._tunnels.add(tunnel)
+        tunnel.add_done_callback(self._tunnels.discard)
+        # A task that is cancelled before it began has closed nothing.
+        tunnel.add_done_callback(lambda _: reply.transport.abort())
 
     async def _answer(self, client: StreamReader, reply: StreamWriter) -> None:
         """Serve one connection of a client, to its end."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._tunnels.add(task)
         try:
             async with _closing(reply):
                 try:
@@ -114,12 +119,8 @@ class Proxy:
                     reply.write(str(refusal).encode())
         except _ENDINGS as ending:
             log.debug("a tunnel ended: %s", ending or type(ending).__name__)
-        except asyncio.CancelledError:
-            log.debug("a tunnel ended with the proxy")
         except Exception:
             log.exception("a tunnel failed")
-        finally:
-            self._tunnels.discard(task)
 
     async def _tunnel(self, client: StreamReader, reply: StreamWriter) -> None:
         host, port = await _destination(client)
