@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine images sdks lock check format up demo test test-fast bench clean
+.PHONY: help install engine compose images sdks lock check format up demo demo-local test test-fast bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 engine: ## Find a container engine; on Debian and Ubuntu, as root, install and start one if need be
 	@$(PYTHON) scripts/engine.py
+
+compose: ## Find docker-compose, which the SDKs' local mode calls; on Debian and Ubuntu, as root, install it
+	@$(PYTHON) scripts/compose.py
 
 images: install engine ## Build the framework images (two minutes at first, then a second); PULL=1 asks a registry
 	@$(BIN)/sagemaker-emulator images build $(if $(PULL),--images-pull)
@@ -63,7 +66,10 @@ up: images ## Run the emulator in the foreground
 demo: images ## Digits through MXNet and Chainer: S3, train, deploy, invoke, a report
 	@$(ON_ENGINE) $(BIN)/python -m examples.digits.demo
 
-test: images sdks ## Run every test, real containers included
+demo-local: images compose .venv-sdk/v2/.installed ## Digits in the SageMaker Python SDK's local mode, by docker-compose
+	@$(ON_ENGINE) $(BIN)/python -m examples.local_mode.demo
+
+test: images compose sdks ## Run every test, real containers included
 	@rm -f .coverage .coverage.*
 	$(ON_ENGINE) $(BIN)/pytest --cov --cov-report=term:skip-covered
 

@@ -95,12 +95,14 @@ def give(region: str, url: str, *, take_over: bool = False) -> Named:
         if not take_over and (other := _other_emulator(names.urls(set(held) - kept), url)):
             return Named({}, elsewhere=other)
         given = {uri: image for uri, image in wanted.items() if uri not in kept}
-        copies = {image: names.copy(image, url) for image in set(given.values())}
+        copies: dict[str, str] = {}
         for uri, image in given.items():
+            if image not in copies:
+                copies[image] = names.copy(image, url, uri)
             if held.get(uri) != copies[image]:
                 repository, _, tag = uri.rpartition(":")
                 client.api.tag(copies[image], repository, tag, force=True)
-        _remove_nameless(client, set(held.values()) - set(copies.values()))
+        _remove_nameless(client)
     return Named(given, tuple(sorted(kept)))
 
 
@@ -228,17 +230,17 @@ class _Names:
         found = {self.labels(self.held[name]).get(URL_LABEL, "") for name in names}
         return found - {""}
 
-    def copy(self, image: str, url: str) -> str:
-        """Return the id of the copy of an image with a URL in it, made now or earlier."""
+    def copy(self, image: str, url: str, name: str) -> str:
+        """Return the id of the copy of an image with a URL in it, made earlier or with a name."""
         original = self._local[image]
         marks = {ORIGINAL_LABEL: original, URL_LABEL: url}
         filters = {"label": [f"{key}={value}" for key, value in marks.items()]}
         for found in self._client.api.images(filters=filters):
             if self.is_copy(found["Id"]):
                 return str(found["Id"])
-        return self._make(original, marks)
+        return self._make(original, marks, name)
 
-    def _make(self, original: str, marks: dict[str, str]) -> str:
+    def _make(self, original: str, marks: dict[str, str], name: str) -> str:
         added = [f"{URL_VARIABLE}={marks[URL_LABEL]}"] if marks[URL_LABEL] else []
         described = self._inspect(original)
         seal = _seal(described, added)
@@ -246,6 +248,7 @@ class _Names:
         stream = self._client.api.build(
             fileobj=_context("\n".join(lines)),
             custom_context=True,
+            tag=name,  # from its beginning: one without a name is anybody's to remove
             labels={**marks, SEAL_LABEL: seal},
             rm=True,
             forcerm=True,
@@ -284,13 +287,13 @@ def _context(dockerfile: str) -> io.BytesIO:
     return context
 
 
-def _remove_nameless(client: Any, images: Iterable[str]) -> None:
-    """Remove copies that newer ones have replaced; one that a container uses stays until later."""
-    for image in images:
-        with suppress(ImageNotFound, APIError):
-            described = client.api.inspect_image(image)
-            if is_given(described) and not described["RepoTags"]:
-                client.api.remove_image(image)
+def _remove_nameless(client: Any) -> None:
+    """Remove copies that others have replaced; one that a container uses stays until later."""
+    filters = {"dangling": True, "label": SEAL_LABEL}
+    for image in client.api.images(filters=filters):
+        with suppress(APIError):
+            if is_given(client.api.inspect_image(image["Id"])):
+                client.api.remove_image(image["Id"])
 
 
 def _other_emulator(urls: Iterable[str], own: str) -> str:

@@ -8,6 +8,8 @@ from emulator.cli.flags import with_settings
 from emulator.cli.local_mode import url_for_containers
 from emulator.settings import Settings
 
+_START_SECONDS = 10.0
+
 
 @click.group(short_help="List, build and name the framework images.")
 def images() -> None:
@@ -65,7 +67,7 @@ def tag_images(settings: Settings) -> None:
     """
     from emulator.catalogue.naming import give
 
-    url = url_for_containers(settings) or ""
+    url = url_for_containers(settings, patience=_START_SECONDS) or ""
     if not url:
         click.echo(
             "No emulator is running: containers of these images find none, until one that runs "

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 
 from emulator import clients
 from emulator.cli import claim, ports
@@ -17,6 +18,7 @@ from emulator.errors import EmulatorError
 from emulator.settings import Settings
 
 _ANSWER_SECONDS = 3.0
+_AGAIN_SECONDS = 0.1
 # The SDKs' own; a line `local: serving_port` of ~/.sagemaker/config.yaml changes it.
 _SERVING_PORT = 8080
 
@@ -144,15 +146,24 @@ CHECKS = (
 )
 
 
-def url_for_containers(settings: Settings) -> str | None:
-    """Return where containers reach the emulator that runs, or None if none does."""
+def url_for_containers(settings: Settings, *, patience: float = 0.0) -> str | None:
+    """Return where containers reach the emulator that runs, or None if none does.
+
+    Args:
+        patience: seconds to wait for one that has not reached its engine yet.
+    """
     if settings.port:
         base = ports.url(settings.host, settings.port)
     else:
         running = claim.holder(settings.state)
         base = running.url if running else ""
-    health = ports.health(base) if base else None
-    return (health or {}).get("url_for_containers") or None
+    deadline = time.monotonic() + patience
+    while True:
+        health = ports.health(base) if base else None
+        url = (health or {}).get("url_for_containers") or None
+        if health is None or url or time.monotonic() >= deadline:
+            return url
+        time.sleep(_AGAIN_SECONDS)
 
 
 def _output(*command: str) -> str | None:
