@@ -1,8 +1,7 @@
 """The `serve` command: fetch the user's code, install what it asks for, run gunicorn.
 
-gunicorn runs in this process, so that SIGTERM is heard from the first moment to the last. It loads
-the model before it answers; a model that cannot be loaded ends the container with an exit code
-other than 0.
+SIGTERM ends it at any moment. gunicorn loads the model before it answers; a model that cannot be
+loaded ends the container with an exit code other than 0.
 """
 
 import os
@@ -81,7 +80,7 @@ def install_requirements(code: Path) -> None:
 
 def main() -> None:
     """Prepare and run the model server."""
-    # Until gunicorn has its own handlers: the kernel drops signals that PID 1 does not handle.
+    # Until gunicorn has its own handlers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     endpoint.apply()
     os.environ.update(defaults(os.environ))
@@ -102,7 +101,3 @@ def main() -> None:
 
     sys.argv = ["serve", *server_arguments(os.environ)]
     run()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """The `train` command: Amazon's training toolkit, with signals and with the emulator for AWS.
 
-As the first process of a container, the toolkit would ignore SIGTERM and the user's script would
-never learn that its job is being stopped. Everything else is the toolkit's.
+The toolkit passes no signal on: the user's script would never learn that its job is being stopped.
+Everything else is the toolkit's.
 """
 
 import os
@@ -39,7 +39,3 @@ def main() -> None:
     from sagemaker_training import trainer
 
     trainer.train()
-
-
-if __name__ == "__main__":
-    main()
