@@ -1,11 +1,13 @@
-"""SDK v3 from a script to a prediction: ModelTrainer, ModelBuilder, and the resources below them.
+"""SDK v3 from a script to a prediction: ModelTrainer and ModelBuilder, and v3's local mode.
 
 v3 has no classes for MXNet; its generic ones take the image's URI and a script.
 """
 
 import json
 import re
+import tarfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +87,22 @@ for resource in (endpoint, configuration, model):
 print()
 print(json.dumps([job.training_job_name, job.training_job_status, predicted]))
 """
+LOCAL = """
+from sagemaker.core.local.local_session import LocalSession
+from sagemaker.train.model_trainer import Mode
+
+session = LocalSession()
+rows = session.upload_data("rows.csv", key_prefix="local-rows").rpartition("/")[0]
+trained = ModelTrainer(
+    training_image=image("training", ("1.9.0", "py38")), training_mode=Mode.LOCAL_CONTAINER,
+    source_code=SourceCode(source_dir="source", entry_script="train.py"),
+    compute=Compute(instance_type="local_cpu", instance_count=1),
+    hyperparameters={"slope": 2.0}, base_job_name="local", role=role, sagemaker_session=session,
+)
+trained.train(input_data_config=[InputData(channel_name="train", data_source=rows)])
+print()
+print("null")
+"""
 FAILURE = """
 try:
     trainer(("1.9.0", "py38")).train()
@@ -126,3 +144,11 @@ def test_a_failing_script_raises_with_our_reason(shell: Shells) -> None:
     kind, text = run(shell("v3"), FAILURE, "raise SystemExit('the data are wrong')")
     assert kind == "FailedStatusError"
     assert "exit code" in text
+
+
+def test_local_mode_trains_with_data_from_s3(shell: Shells) -> None:
+    opened = shell("v3")
+    run(opened, LOCAL, SCRIPT)
+    with tarfile.open(opened.home / "compressed_artifacts" / "model.tar.gz") as archive:
+        names = {Path(name).name for name in archive.getnames()}
+    assert {"model-symbol.json", "model-0000.params", "model-shapes.json"} <= names
