@@ -324,15 +324,16 @@ class Assembly:
         remove_leftovers(self.store, ENDPOINT, self._endpoints, self.supervisor.settled)
         if self._closing.is_set():
             return
-        # Where no address of this machine is the containers', the engine's own name for it is.
-        self._url_for_containers = (
-            f"http://{self.launcher.gateway_address() or _ENGINE_HOST}:{self._port}"
-        )
+        if not self.launcher.in_container():
+            # Where no address of this machine is the containers', the engine's own name for it is.
+            host = self.launcher.gateway_address() or _ENGINE_HOST
+            self._url_for_containers = f"http://{host}:{self._port}"
         self._engine_up.set()
         self.supervisor.start()
         self.launcher.warm().join()
-        self.regions.notice(self.settings.region)
-        self.regions.begin(self._url_for_containers)
+        if self._url_for_containers:
+            self.regions.notice(self.settings.region)
+            self.regions.begin(self._url_for_containers)
 
     def _listen_to_containers(self) -> None:
         """Serve the address that containers call, too; doing it twice equals doing it once."""

@@ -229,12 +229,15 @@ class DockerLauncher:
         """Raise PermanentError, which says what to do, if no container can be given `directory`."""
         self._oneself.outside(directory)
 
+    def in_container(self) -> bool:
+        """Say whether the emulator is itself a container, which only its own networks lead to."""
+        return self._network.ensure().own is not None
+
     def endpoint_url(self) -> str:
         """Return the URL under which containers reach the emulator."""
         # An emulator that is a container may get another address on the way, never another name.
-        named = self._network.ensure().own is not None
-        host = SERVER_NAME if named else self.gateway_address() or SERVER_NAME
-        return f"http://{host}:{self._port}"
+        host = None if self.in_container() else self.gateway_address()
+        return f"http://{host or SERVER_NAME}:{self._port}"
 
     def gateway_address(self) -> str | None:
         """Return the address on which the emulator must listen for containers to reach it.
@@ -319,8 +322,7 @@ class DockerLauncher:
         )
 
     def _standard(self) -> Place:
-        local = self.gateway_address() is not None
-        known = {} if local else {SERVER_NAME: "host-gateway"}
+        known = {} if self.gateway_address() else {SERVER_NAME: "host-gateway"}
         return Place("algo-1", self._network.ensure().name, known=known)
 
     def _by_address(self) -> bool:
