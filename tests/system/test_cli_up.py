@@ -177,3 +177,15 @@ def test_the_users_own_aws_configuration_does_not_reach_the_emulator(launched) -
     bucket = running.bucket()
     assert bucket in [found["Name"] for found in running.client("s3").list_buckets()["Buckets"]]
     assert running.client("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_one_that_listens_everywhere_is_reached_by_containers(launched) -> None:
+    everywhere = launched("--host", "0.0.0.0")
+    look = (
+        "import os, urllib.request as u;"
+        " print(u.urlopen(os.environ['AWS_ENDPOINT_URL'] + '/_emulator/health').status)"
+    )
+    name = unique("everywhere")
+    everywhere.train(name, python=look)
+    assert everywhere.ended(name)["TrainingJobStatus"] == "Completed"
+    assert everywhere.output(name) == ["200"]
