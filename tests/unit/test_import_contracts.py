@@ -47,6 +47,7 @@ def test_the_contracts_hold(tree: Path) -> None:
         ("inference/proxy.py", "emulator.reconcile.fleet", "Edges over flow over parts"),
         ("reconcile/endpoint.py", "docker", "Only the Docker launcher and image building"),
         ("operations/models.py", "moto", "Only storage knows moto"),
+        ("clients/waiters.py", "emulator.settings", "What clients are shown"),
         ("operations/models.py", "flask", "Only protocol and inference know Flask"),
         ("operations/models.py", "emulator.launch.driver", "Handlers record intent"),
         ("launch/docker/launcher.py", "emulator.store.documents", "Parts below the flow"),
