@@ -95,12 +95,14 @@ class Proxy:
             self._accept, sock=self._bound, backlog=_BACKLOG, limit=CHUNK
         )
         await self._ended.wait()
-        server.close()
-        # More than the tunnels: a connection that is just being accepted becomes one.
+        # A connection that is just being accepted becomes a tunnel, or asyncio fails on it and
+        # leaves it open if the server is closed by then. So the closing comes last.
+        asyncio.get_running_loop().remove_reader(self._bound)
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             for tunnel in self._tunnels:
                 tunnel.cancel()
             await asyncio.wait(others)
+        server.close()
 
     def _accept(self, client: StreamReader, reply: StreamWriter) -> None:
         tunnel = asyncio.ensure_future(self._answer(client, reply))
