@@ -11,10 +11,13 @@ from emulator.catalogue.table import names_in
 REGIONS = ["us-west-2", "eu-west-1", "ap-east-1", "eu-south-1", "us-gov-west-1", "cn-northwest-1"]
 # Versions 0.12 to 1.2 have no image for an accelerator; version 1 makes up a name nevertheless.
 V1 = """
-import json, logging, sys, warnings
+import functools, json, logging, sys, warnings
 warnings.simplefilter("ignore")
 logging.disable(logging.CRITICAL)
+from sagemaker import utils
 from sagemaker.fw_utils import create_image_uri
+# It would be read from disk for every name.
+utils._botocore_resolver = functools.cache(utils._botocore_resolver)
 MXNET = "0.12 0.12.1 1.0 1.0.0 1.1 1.1.0 1.2 1.2.1 1.3 1.3.0 1.4 1.4.0 1.4.1 1.6 1.6.0"
 
 def names(region):
@@ -35,10 +38,12 @@ def names(region):
 print(json.dumps({region: list(names(region)) for region in sys.argv[1:]}))
 """
 V2 = """
-import json, logging, sys, warnings
+import functools, json, logging, sys, warnings
 warnings.simplefilter("ignore")
 logging.disable(logging.CRITICAL)
-from sagemaker import image_uris
+from sagemaker import image_uris, utils
+# It would be read from disk for every name.
+utils._botocore_resolver = functools.cache(utils._botocore_resolver)
 
 def names(region):
     for framework in ("mxnet", "chainer"):
