@@ -189,7 +189,7 @@ def table() -> list[Row]:
             name=entry.name,
             flag=flag(entry.name),
             variable=variable(entry.name),
-            default=str(int(entry.default) if entry.default is False else entry.default),
+            default=str(int(entry.default) if isinstance(entry.default, bool) else entry.default),
             help=entry.metadata["help"],
             form=entry.metadata["form"],
         )

@@ -11,6 +11,7 @@ from emulator.launch.driver import Launcher, Observed
 from emulator.logs import LogSink
 from emulator.reconcile import labels, notices
 from emulator.reconcile.follow import Followers
+from emulator.reconcile.last_words import last_words
 
 log = logging.getLogger(__name__)
 
@@ -68,16 +69,16 @@ class InstanceLogs:
         )
 
     def obituary(self, observed: Observed | None) -> str:
-        """Return how a container has ended, with the last line it wrote."""
+        """Return how a container has ended, with the last that it had to say."""
         if observed is None:
             return "The container was removed."
         cause = " for using too much memory" if observed.out_of_memory else ""
         text = f"The container exited with code {observed.exit_code}{cause}."
         last = ""
         with contextlib.suppress(EmulatorError):  # the container may be going away right now
-            for line in self._launcher.logs(observed.handle, follow=False):
-                last = line.text.strip() or last
-        return f"{text} Its last line: {last}" if last else text
+            output = self._launcher.logs(observed.handle, follow=False)
+            last = last_words(line.text for line in output)
+        return f"{text} Its last words: {last}" if last else text
 
     @property
     def _group(self) -> str:

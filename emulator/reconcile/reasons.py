@@ -18,6 +18,7 @@ REMOVED = (
     " running. What it had written was saved."
 )
 SERVICE = "Request to service failed. If failure persists after retry, contact customer support."
+_TRACEBACK = "Traceback (most recent call last):"
 _ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.[^/]+/([^:@]+)")
 
 
@@ -83,7 +84,7 @@ def exit_code(failure: str, code: int, *, out_of_memory: bool) -> str:
             f" training data processed on an instance.{suffix}"
         )
     prefix = "AlgorithmError: "
-    return prefix + failure[: LIMIT - len(prefix) - len(suffix)] + suffix
+    return prefix + _shortened(failure, LIMIT - len(prefix) - len(suffix)) + suffix
 
 
 def ping(variant: str, detail: str = "") -> str:
@@ -129,6 +130,15 @@ def serving_image(variant: str, detail: str) -> str:
 def serving_start(variant: str, detail: str) -> str:
     """Return the reason for a serving container that the engine could not start."""
     return ping(variant, f"The container could not be started: {detail}")
+
+
+def _shortened(failure: str, limit: int) -> str:
+    """Return the beginning of a long text, but of a traceback the end, which says what is wrong."""
+    head, traceback, calls = failure.partition(_TRACEBACK)
+    if len(failure) <= limit or not traceback:
+        return failure[:limit]
+    begun = f"{head}{traceback}\n  […]"
+    return begun[:limit] + calls[max(0, len(begun) + len(calls) - limit) :]
 
 
 def _cut(text: str) -> str:

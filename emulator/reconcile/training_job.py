@@ -25,6 +25,7 @@ from emulator.reconcile.checkpoints import Checkpoints
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.hardware import NoCapacity, provide
 from emulator.reconcile.job_logs import JobLogs
+from emulator.reconcile.last_words import completed
 from emulator.reconcile.ports import ResolveImage
 from emulator.reconcile.workspace import Workspace
 
@@ -259,7 +260,9 @@ class TrainingJobs:
         failed = [host for host in hosts if host.exit_code]
         if failed:
             first = min(failed, key=lambda host: host.finished_at)
-            text = self._workspace(record, first.labels[labels.HOST]).failure_text()
+            written = self._workspace(record, first.labels[labels.HOST]).failure_text()
+            output = self._launcher.logs(first.handle, follow=False)
+            text = completed(written, (line.text for line in output))
             return reasons.exit_code(text, first.exit_code or 0, out_of_memory=first.out_of_memory)
         return reasons.REMOVED if len(hosts) < len(contract.hosts(record.document)) else ""
 

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from emulator.launch.contract import write
 
-FAILURE_LIMIT = 1024
-"""Characters of /opt/ml/output/failure that count (contract B4)."""
+FAILURE_BYTES = 64 * 1024
+"""What is read of /opt/ml/output/failure; far more than a FailureReason may have (contract B4)."""
 
 
 class Workspace:
@@ -56,13 +56,13 @@ class Workspace:
         return directory
 
     def failure_text(self) -> str:
-        """Return what the container wrote to /opt/ml/output/failure, at most 1,024 characters."""
+        """Return what the container wrote to /opt/ml/output/failure, as far as anybody reads it."""
         try:
             with open_regular(self.output / "failure") as file:
-                raw = file.read(4 * FAILURE_LIMIT)
+                raw = file.read(FAILURE_BYTES)
         except OSError:
             return ""
-        return raw.decode("utf-8", "replace")[:FAILURE_LIMIT]
+        return raw.decode("utf-8", "replace")
 
 
 def open_regular(path: Path) -> BinaryIO:

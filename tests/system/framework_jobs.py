@@ -42,6 +42,7 @@ def run_script(
     hosts: int = 1,
     instance_type: str = "ml.m5.large",
     hyperparameters: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> str:
     """Create the training job of a script; returns its bucket.
 
@@ -52,7 +53,9 @@ def run_script(
     """
     bucket = emulator.bucket()
     emulator.client("s3").put_object(
-        Bucket=bucket, Key="source/sourcedir.tar.gz", Body=source or script(program)
+        Bucket=bucket,
+        Key="source/sourcedir.tar.gz",
+        Body=script(program) if source is None else source,
     )
     values = {
         "sagemaker_program": program,
@@ -75,5 +78,6 @@ def run_script(
         HyperParameters={
             key: json.dumps(value) for key, value in values.items() if value is not None
         },
+        Environment=environment or {},
     )
     return bucket

@@ -78,7 +78,7 @@ def test_an_endpoint_is_creating_until_ping_answers_200(emulator: Emulator) -> N
     [
         (
             {"START": "print('no weights here', flush=True); os._exit(3)"},
-            " The container exited with code 3. Its last line: no weights here",
+            " The container exited with code 3. Its last words: no weights here",
         ),
         ({"START": "os.kill(1, 9); os._exit(4)"}, " The container exited with code 4."),
     ],

@@ -1,0 +1,131 @@
+"""Training on two hosts with the frameworks' own means: MXNet's parameter server, Chainer's MPI."""
+
+import time
+from typing import Any
+
+import pytest
+from framework_jobs import CHAINER, run_script
+from running_emulator import Emulator, eventually, unique
+from training_data import assert_gone, model
+
+pytestmark = pytest.mark.docker
+
+SERVERS = {"sagemaker_parameter_server_enabled": True}
+HOSTS = ("algo-1", "algo-2")
+
+
+def output_of(emulator: Emulator, name: str, host: str) -> list[str]:
+    return emulator.log_lines("/aws/sagemaker/TrainingJobs", f"{name}/{host}-")
+
+
+def order_of(emulator: Emulator, name: str) -> str:
+    """Return what the emulator's own log says of how a job's hosts have ended."""
+    before = f"TrainingJob/{name}: exit codes in order: "
+    lines = emulator.log.read_text().splitlines()
+    [found] = [line.partition(before)[2] for line in lines if before in line]
+    return found
+
+
+@pytest.mark.parametrize(
+    "program, hyperparameters",
+    [
+        pytest.param("mxnet_cluster.py", {}, id="on the servers"),
+        pytest.param(
+            "mxnet_module.py", {"epochs": 1, "learning-rate": 0.1}, id="servers left idle"
+        ),
+    ],
+)
+def test_two_hosts_with_parameter_servers_train_one_model(
+    emulator: Emulator, program: str, hyperparameters: dict[str, Any]
+) -> None:
+    name = unique("servers")
+    bucket = run_script(
+        emulator, name, program, hosts=2, hyperparameters={**SERVERS, **hyperparameters}
+    )
+    job = emulator.ended(name)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert sorted(order_of(emulator, name).split(", ")) == ["algo-1 with 0", "algo-2 with 0"]
+    assert {"model-symbol.json", "model-0000.params"} <= set(model(emulator, bucket, name))
+    for host in HOSTS:
+        assert any("Reporting training SUCCESS" in line for line in output_of(emulator, name, host))
+    assert_gone(emulator, name)
+
+
+def test_both_workers_join_the_servers_and_write_to_streams_of_their_own(
+    emulator: Emulator,
+) -> None:
+    name = unique("workers")
+    run_script(emulator, name, "mxnet_cluster.py", hosts=2, hyperparameters=SERVERS)
+    assert emulator.ended(name)["TrainingJobStatus"] == "Completed"
+    ranks = [
+        [line for line in output_of(emulator, name, host) if line.startswith("INFO:root:worker")]
+        for host in HOSTS
+    ]
+    assert sorted(ranks) == [["INFO:root:worker 0 of 2"], ["INFO:root:worker 1 of 2"]]
+
+
+def test_a_killed_host_ends_the_job_and_the_other_host_at_once(emulator: Emulator) -> None:
+    name = unique("killed")
+    run_script(
+        emulator,
+        name,
+        "mxnet_cluster.py",
+        hosts=2,
+        hyperparameters={**SERVERS, "endless": True},
+    )
+
+    def epochs() -> bool:
+        return all(
+            any("Epoch[1]" in line for line in output_of(emulator, name, host)) for host in HOSTS
+        )
+
+    eventually(epochs, what="both hosts train")
+    [second] = emulator.containers(name=name, host="algo-2")
+    killed_at = time.monotonic()
+    second.kill()
+    job = emulator.ended(name)
+    assert time.monotonic() - killed_at < 15
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: , exit code: 137"
+    assert order_of(emulator, name).startswith("algo-2 with 137, algo-1 with ")
+    assert_gone(emulator, name)
+    for host in HOSTS:
+        assert any("Epoch[1]" in line for line in output_of(emulator, name, host))
+
+
+def test_the_first_host_that_fails_gives_the_reason_and_ends_the_others(
+    emulator: Emulator,
+) -> None:
+    name = unique("fails")
+    run_script(
+        emulator,
+        name,
+        "mxnet_cluster.py",
+        hosts=2,
+        hyperparameters={**SERVERS, "fail-on": "algo-2"},
+    )
+    job = emulator.ended(name)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert 'ErrorMessage "ValueError: this host has had enough"' in job["FailureReason"]
+    assert order_of(emulator, name).startswith("algo-2 with 1, algo-1 with ")
+    assert_gone(emulator, name)
+
+
+@pytest.mark.slow
+def test_two_hosts_train_one_model_by_mpi(emulator: Emulator) -> None:
+    name = unique("mpi")
+    bucket = run_script(
+        emulator,
+        name,
+        "chainer_mlp.py",
+        image=CHAINER,
+        hosts=2,
+        hyperparameters={"sagemaker_use_mpi": True},
+    )
+    job = emulator.ended(name, within=120)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert sorted(order_of(emulator, name).split(", ")) == ["algo-1 with 0", "algo-2 with 0"]
+    assert "model.npz" in model(emulator, bucket, name)
+    assert any("Process rank: 1" in line for line in output_of(emulator, name, "algo-1"))
+    assert any("MPI process finished." in line for line in output_of(emulator, name, "algo-2"))
+    assert_gone(emulator, name)
