@@ -8,8 +8,10 @@ of the one that somebody would draw. The scripts that the notebooks refer to are
 """
 
 import json
+import logging
 import os
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -20,11 +22,17 @@ from environments import Shell
 from notebooks import Run
 from PIL import Image
 
+from emulator.catalogue import naming
 from examples.digits.dataset import Digits, mnist
-from tests.system.running_emulator import Emulator, eventually, start
+from tests.system.running_emulator import Emulator, engine, eventually, start
 
 FOLDER = Path(os.environ["SAGEMAKER_EMULATOR_TEST_NOTEBOOKS"])
+log = logging.getLogger(__name__)
+
+REGION = "ap-northeast-2"
 MNIST = Path(os.environ["SAGEMAKER_EMULATOR_TEST_DATA"], "mnist").resolve()
+
+Open = Callable[[str], Shell]
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -72,10 +80,35 @@ def digits() -> Digits:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """One emulator whose sample data are MNIST."""
-    running = start(tmp_path_factory.mktemp("emulator"), "--sample-data", str(MNIST))
+    """One emulator whose sample data are MNIST; images have the names of its region for local mode.
+
+    The region is no other test's: its names lead to one emulator.
+    """
+    state = tmp_path_factory.mktemp("emulator")
+    running = start(state, "--sample-data", str(MNIST), "--region", REGION)
+    running.region = REGION
+    named = f"763104351884.dkr.ecr.{REGION}.amazonaws.com/mxnet-training:1.4.1-cpu-py3"
+    eventually(lambda: engine().images.list(named), what="local mode has its images")
     yield running
     running.stop()
+    naming.take_back(REGION)
+
+
+@pytest.fixture
+def shell(emulator: Emulator, tmp_path: Path) -> Open:
+    """Open a shell with one version of the SDK, in the emulator's region."""
+    return lambda version: Shell(version, emulator, tmp_path, ("--region", REGION))
+
+
+@pytest.fixture
+def local_port() -> None:
+    """Wait until nobody has the port of the SDK's local mode, which would answer in its place."""
+    eventually(lambda: not _answers(8080), within=180, what="port 8080 is free")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def differing(
@@ -119,10 +152,9 @@ def accuracy(run: Run) -> float:
     return float(found[1])
 
 
-def measured(run: Run, record: Callable[[str, object], None]) -> None:
-    """Leave what a run took and reached in the report of the tests."""
-    record("seconds", round(run.seconds))
-    record("accuracy", accuracy(run))
+def measured(run: Run) -> None:
+    """Log what a run took and reached."""
+    log.info("%s: %.0f s, accuracy %.4f", run.folder, run.seconds, accuracy(run))
 
 
 def train_and_deploy(
@@ -155,23 +187,19 @@ def chainer(shell: Shell, digits: Digits, *tables: Mapping[Path, Mapping[str, st
     return run
 
 
-Record = Callable[[str, object], None]
-Open = Callable[..., Shell]
-
-
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_mxnet_trains_and_deploys(
-    version: str, shell: Open, digits: Digits, emulator: Emulator, record_property: Record
+    version: str, shell: Open, digits: Digits, emulator: Emulator
 ) -> None:
     run = train_and_deploy(shell(version), digits, REMOTE)
-    measured(run, record_property)
+    measured(run)
     listed = emulator.client("sagemaker").list_endpoints
     eventually(lambda: not listed()["Endpoints"], what="the notebook's endpoint is gone")
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_model_trained_in_the_notebook_is_deployed(
-    version: str, shell: Open, digits: Digits, record_property: Record
+    version: str, shell: Open, digits: Digits
 ) -> None:
     opened = shell(version)
     notebook = differing(OWN_MODEL, version, ON_CPU)
@@ -180,27 +208,25 @@ def test_a_model_trained_in_the_notebook_is_deployed(
     notebooks.with_cell(notebook, ACCURACY, before="sagemaker.Session().delete_endpoint")
     folder = prepare("mxnet_bring_your_own_model", opened, digits)
     run = notebooks.execute(notebook, opened, folder)
-    measured(run, record_property)
+    measured(run)
     assert f"Most likely answer: ({shown}, " in run.printed()
     assert accuracy(run) >= 0.965
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_chainer_trains_plots_and_deploys(
-    version: str, shell: Open, digits: Digits, record_property: Record
-) -> None:
-    measured(chainer(shell(version), digits, REMOTE), record_property)
+def test_chainer_trains_plots_and_deploys(version: str, shell: Open, digits: Digits) -> None:
+    measured(chainer(shell(version), digits, REMOTE))
 
 
+@pytest.mark.usefixtures("local_port")
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_mxnet_trains_and_deploys_in_local_mode(
-    version: str, shell: Open, digits: Digits, record_property: Record
-) -> None:
-    measured(train_and_deploy(shell(version), digits), record_property)
+def test_mxnet_trains_and_deploys_in_local_mode(version: str, shell: Open, digits: Digits) -> None:
+    measured(train_and_deploy(shell(version), digits))
 
 
+@pytest.mark.usefixtures("local_port")
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_chainer_trains_plots_and_deploys_in_local_mode(
-    version: str, shell: Open, digits: Digits, record_property: Record
+    version: str, shell: Open, digits: Digits
 ) -> None:
-    measured(chainer(shell(version), digits), record_property)
+    measured(chainer(shell(version), digits))
