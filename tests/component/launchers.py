@@ -130,13 +130,15 @@ def remove_all(instance: str, launcher: DockerLauncher) -> None:
 
 def left_of(engine: docker.DockerClient, name: str) -> list[str]:
     """Return the containers and volumes whose names contain this."""
-    containers = [c.name for c in engine.containers.list(all=True) if name in c.name]
+    containers = [
+        c.name for c in engine.containers.list(all=True, ignore_removed=True) if name in c.name
+    ]
     return containers + [v.name for v in engine.volumes.list() if name in v.name]
 
 
 def pauses_of(engine: docker.DockerClient, instance: str) -> list[Any]:
     wanted = [f"org.sagemaker-emulator.instance={instance}", "org.sagemaker-emulator.role=pause"]
-    return list(engine.containers.list(all=True, filters={"label": wanted}))
+    return list(engine.containers.list(all=True, filters={"label": wanted}, ignore_removed=True))
 
 
 def eventually(true: Callable[[], bool], what: str) -> None:
