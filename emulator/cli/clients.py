@@ -87,6 +87,8 @@ def variables(
         "PYTHONPATH": _with_path(environ.get("PYTHONPATH", ""), clients.SHIM),
     }
     chosen.update(_pace(environ, as_written))
+    if paths := _without_path(environ.get("PATH", ""), clients.COMMANDS):
+        chosen["PATH"] = f"{paths}{os.pathsep}{clients.COMMANDS}"
     if any(environ.get(name) for name in _PROXIES):
         for name in ("no_proxy", "NO_PROXY"):
             chosen[name] = _with_host(environ.get(name, ""), host)

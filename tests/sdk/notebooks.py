@@ -120,7 +120,6 @@ def execute(notebook: Notebook, shell: Shell, folder: Path, **variables: str) ->
         variables: what else is set in its environment.
     """
     environment = {**shell.environment, **_profile(shell), **variables}
-    environment["PATH"] = f"{_instance_commands(shell)}:{environment['PATH']}"
     if "DOCKER_HOST" in os.environ:  # the user's own choice of an engine, for local mode
         environment["DOCKER_HOST"] = os.environ["DOCKER_HOST"]
     kernel = AsyncKernelManager(
@@ -152,16 +151,6 @@ def _kernels(shell: Shell) -> KernelSpecManager:
     }
     (kernels / "sdk" / "kernel.json").write_text(json.dumps(described))
     return KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False)
-
-
-def _instance_commands(shell: Shell) -> Path:
-    """Return a folder with the command that Amazon's notebook instances have without a GPU too."""
-    folder = shell.home / "instance"
-    folder.mkdir(exist_ok=True)
-    command = folder / "nvidia-smi"
-    command.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed: there is no GPU.'\nexit 9\n")
-    command.chmod(0o755)
-    return folder
 
 
 def _profile(shell: Shell) -> dict[str, str]:

@@ -106,6 +106,26 @@ def test_our_directory_comes_once_and_before_the_users(
     assert chosen[name] == after.format(own=own)
 
 
+@pytest.mark.parametrize("before", ["/a:/b", "/a:{own}:/b", "/a:/b:{own}"])
+def test_our_commands_come_once_and_after_the_users(before: str) -> None:
+    chosen = variables(Settings(), {"PATH": before.format(own=clients.COMMANDS)})
+    assert chosen["PATH"] == f"/a:/b:{clients.COMMANDS}"
+
+
+def test_a_machine_without_a_gpu_has_the_command_that_says_so(tmp_path: Path) -> None:
+    def called(path: str) -> int:
+        chosen = variables(Settings(), {"PATH": path})
+        return subprocess.run(
+            ["nvidia-smi"], env={"PATH": str(chosen["PATH"])}, check=False, capture_output=True
+        ).returncode
+
+    assert called("/nowhere") == 9
+    real = tmp_path / "nvidia-smi"
+    real.write_text("#!/bin/sh\nexit 0\n")
+    real.chmod(0o755)
+    assert called(str(tmp_path)) == 0
+
+
 @pytest.mark.parametrize("user, left", [("", None), (":/a", "/a")])
 def test_as_written_takes_the_quick_waiters_back_and_nothing_else(
     user: str, left: str | None
