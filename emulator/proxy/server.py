@@ -17,6 +17,7 @@ from pathlib import Path
 
 from emulator.proxy import hosts, trust
 from emulator.proxy.authority import Authority
+from emulator.proxy.outward import Outward, Unreachable, way_out
 from emulator.proxy.pipes import CHUNK, Malformed, copy, copy_requests
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ Address = tuple[str, int]
 _BACKLOG = 1024
 _HEAD_SECONDS = 30.0
 _HANDSHAKE_SECONDS = 30.0
-_CONNECT_SECONDS = 20.0
 _HTTPS = 443
 # What ends a tunnel without it being anyone's mistake here.
 _ENDINGS = (OSError, Malformed, asyncio.IncompleteReadError)
@@ -71,6 +71,7 @@ class Proxy:
             bound.close()
             raise
         self._bound, self._listen = bound, (host, bound.getsockname()[1])
+        self._out = way_out(os.environ, besides=self.url)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._run, args=(self._loop,), name="proxy", daemon=True
@@ -127,7 +128,11 @@ class Proxy:
     async def _tunnel(self, client: StreamReader, reply: StreamWriter) -> None:
         host, port = await _destination(client)
         ours = port == _HTTPS and hosts.is_aws(host, self._domains)
-        source, sink = await _connected(*(self._emulator if ours else (host, port)))
+        out, where = (Outward(), self._emulator) if ours else (self._out, (host, port))
+        try:
+            source, sink = await out.connected(*where)
+        except Unreachable as problem:
+            raise _refused(502, "Bad Gateway", str(problem)) from None
         async with _closing(sink):
             reply.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             if ours:
@@ -190,16 +195,6 @@ async def _destination(client: StreamReader) -> Address:
     if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65536):
         raise _refused(400, "Bad Request", "CONNECT takes HOST:PORT.")
     return host.lower().rstrip(".").strip("[]"), int(port)
-
-
-async def _connected(host: str, port: int) -> tuple[StreamReader, StreamWriter]:
-    try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            # The second address family gets its turn before the first has timed out.
-            return await asyncio.open_connection(host, port, limit=CHUNK, happy_eyeballs_delay=0.25)
-    except (OSError, ValueError) as problem:
-        reason = str(problem) or "no answer in time"
-        raise _refused(502, "Bad Gateway", f"Can't reach {host}:{port}: {reason}") from None
 
 
 def _refused(status: int, phrase: str, reason: str) -> Refused:

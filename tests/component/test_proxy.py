@@ -5,6 +5,7 @@ import resource
 import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -15,14 +16,19 @@ from proxied import BUCKET_HOST, MEGABYTE, STS_HOST, Proxied, answer, running, s
 
 from emulator.proxy import Proxy
 from emulator.proxy.authority import Authority
+from emulator.proxy.outward import Outward, way_out
 
 Body = bytes | Iterator[bytes] | None
 
 
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
-    with serving() as emulator, running(tmp_path_factory.mktemp("state"), emulator) as proxied:
-        yield proxied
+    state = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch, serving() as emulator:
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            patch.delenv(name, raising=False)
+        with running(state, emulator) as proxied:
+            yield proxied
 
 
 def fetched(client: http.client.HTTPConnection, method: str, path: str, body: Body = None) -> bytes:
@@ -271,6 +277,48 @@ def test_what_cannot_be_tunnelled_is_refused_in_words(
         reply = b"".join(iter(lambda: client.recv(65536), b""))
     assert reply.startswith(b"HTTP/1.1 %d " % status)
     assert reply.partition(b"\r\n\r\n")[2].endswith(b"\n")
+
+
+@pytest.mark.parametrize(
+    "says, seen",
+    [
+        (b"HTTP/1.1 200 OK\r\nVia: them\r\n\r\nhello", b"hello"),
+        (b"HTTP/1.1 407 Login\r\n\r\n", b"through the proxy 127.0.0.1"),
+        (b"", b"HTTP/1.1 502 Bad Gateway"),
+    ],
+)
+def test_other_hosts_are_reached_through_the_proxy_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: bytes, seen: bytes
+) -> None:
+    asked: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        asked.append(connection.recv(65536))
+        connection.sendall(says)
+
+    with serving() as emulator, listening(serve) as theirs:
+        monkeypatch.setenv("https_proxy", f"http://me:p%40ss@127.0.0.1:{theirs}/")
+        monkeypatch.setenv("no_proxy", ".corp.example,*.localhost, 127.0.0.1")
+        with running(tmp_path, emulator) as proxied:
+            with proxied.client(STS_HOST) as client:
+                assert fetched(client, "GET", "/a") == answer("GET /a?")
+            with proxied.connected() as client:
+                client.sendall(b"CONNECT www.example.org:443 HTTP/1.1\r\n\r\n")
+                assert seen in b"".join(iter(lambda: client.recv(65536), b""))
+            with proxied.connected() as client:
+                client.sendall(b"CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n")
+                assert b"proxy 127" not in b"".join(iter(lambda: client.recv(65536), b""))
+    login = b64encode(b"me:p@ss")
+    head = b"CONNECT www.example.org:443 HTTP/1.1\r\nHost: www.example.org:443\r\n"
+    assert asked == [head + b"Proxy-Authorization: Basic " + login + b"\r\n\r\n"]
+
+
+def test_a_shell_that_has_our_proxy_does_not_lead_it_to_itself() -> None:
+    ours = "http://127.0.0.1:4611"
+    assert way_out({"HTTPS_PROXY": ours}, besides=ours) == Outward()
+    assert way_out({"HTTPS_PROXY": "https://them:1"}, besides=ours) == Outward()
+    theirs = way_out({"HTTPS_PROXY": "them.example", "NO_PROXY": "*, ,.a"}, besides=ours)
+    assert theirs == Outward("them.example", 80, "", ("*", "a"))
 
 
 def test_without_the_emulator_an_aws_host_is_a_bad_gateway(tmp_path: Path) -> None:
