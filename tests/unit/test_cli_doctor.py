@@ -18,6 +18,7 @@ from emulator.cli.main import commands
 from emulator.settings import Settings
 
 Usage = namedtuple("Usage", "total used free")
+LOCAL_MODE = ["docker command", "compose", "image names", "way to it", "serving port", "this shell"]
 
 
 @pytest.fixture
@@ -44,12 +45,13 @@ def test_without_an_engine_the_mend_is_told_and_the_exit_code_is_1(tmp_path: Pat
     assert result.exit_code == 1
     assert lines[0].startswith("✗ engine  ")
     assert lines[1].split() == ["mend:", "make", "engine"]
-    assert [line.split()[1] for line in lines if line[0] in "✓✗!"] == [
+    assert [line[2:].partition("  ")[0] for line in lines if line[0] in "✓✗!"] == [
         "engine",
         "images",
         "port",
         "disk",
         "state",
+        *LOCAL_MODE,
     ]
 
 
