@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 from running_emulator import LABEL, Emulator, engine, eventually, unique
 
 from emulator.names import token
@@ -73,7 +74,7 @@ class Project:
 
     def container(self) -> Any:
         label = [f"com.docker.compose.project={self.name}", f"com.docker.compose.service={SERVICE}"]
-        [found] = engine().containers.list(all=True, filters={"label": label})
+        [found] = engine().containers.list(all=True, filters={"label": label}, ignore_removed=True)
         return found
 
     def healthy(self) -> bool:
@@ -198,38 +199,56 @@ def test_a_second_emulator_on_the_volume_is_refused(running: Project) -> None:
     assert "is in use by another emulator (pid 1)" in done.stdout + done.stderr
 
 
-def test_a_killed_emulator_is_followed_by_another_and_down_leaves_nothing(
+def test_jobs_and_endpoints_outlive_a_kill_and_state_outlives_the_container(
     project: Project, image: str, tmp_path: Path
 ) -> None:
     project.up()
     clients = clients_of(project, tmp_path)
     endpoint = clients.deploy(clients.config({"ModelName": clients.model()}))
-    name = unique("survives")
-    clients.train(name, shell="trap 'exit 0' TERM; sleep 1000 & wait")
-    eventually(lambda: clients.job(name)["SecondaryStatus"] == "Training", what="it trains")
+    job = training(clients)
     instance = project.instance()
 
     project.compose("kill")
     project.compose("up", "-d", "--force-recreate")
-    eventually(project.healthy, what="the health check says yes")
-
     eventually(lambda: answers(clients, endpoint), what="the endpoint answers again")
     assert project.instance() == instance
-    assert clients.job(name)["SecondaryStatus"] == "Training"
-    clients.client("sagemaker").stop_training_job(TrainingJobName=name)
-    assert clients.ended(name)["TrainingJobStatus"] == "Stopped"
+    assert clients.job(job)["SecondaryStatus"] == "Training"
 
     began = time.monotonic()
     project.compose("stop")
     assert time.monotonic() - began < 30
     assert project.container().attrs["State"]["ExitCode"] == 0
+    project.compose("down")
+    project.up()
+    assert clients.ended(job)["FailureReason"].startswith("InternalServerError: The emulator was")
+    eventually(lambda: answers(clients, endpoint), what="the endpoint answers again")
+
+    training(clients)
+    urllib.request.urlopen(
+        urllib.request.Request(f"{project.url}/_emulator/reset", method="POST"), timeout=30
+    ).close()
     project.compose("down", "--volumes")
     clients.kill()
     assert project.left(instance) == []
 
 
+def training(clients: Emulator) -> str:
+    """Start a job that reads a channel and goes on until it is stopped; returns its name."""
+    bucket, name = clients.bucket(), unique("training")
+    clients.client("s3").put_object(Bucket=bucket, Key="in/data", Body=b"x")
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/in"}
+    clients.train(
+        name,
+        bucket=bucket,
+        shell="trap 'exit 7' TERM; sleep 1000 & wait",
+        InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
+    )
+    eventually(lambda: clients.job(name)["SecondaryStatus"] == "Training", what="it trains")
+    return name
+
+
 def answers(clients: Emulator, endpoint: str) -> bool:
-    with suppress(ClientError):
+    with suppress(ClientError, HTTPClientError):
         return bool(clients.invoke(endpoint, b"x")["Body"].read() == b"x")
     return False
 
