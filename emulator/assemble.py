@@ -24,6 +24,7 @@ from emulator.inference.proxy import Limits as InvocationLimits
 from emulator.kinds import ENDPOINT, TRAINING_JOB
 from emulator.launch.contract.limits import Limits
 from emulator.launch.docker import DockerLauncher
+from emulator.lifecycle.endpoint import SERVING
 from emulator.logs import LogSink
 from emulator.names import token
 from emulator.operations import delegated, registry
@@ -125,6 +126,9 @@ class Assembly:
             on_failure: called from another thread when the engine answers that it is no use.
         """
         self._on_failure = on_failure
+        for record in self.store.select(ENDPOINT):
+            if record.phase in SERVING:
+                self.routes.expect(record.scope, record.name)
         self.server.start()
         self.storage.load()
         if self.proxy is not None:

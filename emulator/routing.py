@@ -82,17 +82,37 @@ class RoutingTable:
     """The current routes by (scope, endpoint name)."""
 
     def __init__(self) -> None:
-        self._writing = threading.Lock()
+        self._writing = threading.Condition()
         self._routes: Mapping[tuple[Scope, str], Route] = MappingProxyType({})
+        self._expected = set[tuple[Scope, str]]()
 
     def find(self, scope: Scope, endpoint: str) -> Route | None:
         return self._routes.get((scope, endpoint))
 
-    def publish(self, route: Route) -> None:
-        """Put a route in place of the endpoint's former one."""
+    def expect(self, scope: Scope, endpoint: str) -> None:
+        """Note that an endpoint is in service whose route an earlier run took with it."""
         with self._writing:
+            self._expected.add((scope, endpoint))
+
+    def await_expected(self, scope: Scope, endpoint: str, timeout: float) -> Route | None:
+        """Return the route, after at most `timeout` seconds if it is expected, else at once."""
+        key = (scope, endpoint)
+        with self._writing:
+            self._writing.wait_for(lambda: key not in self._expected, timeout)
+        return self.find(scope, endpoint)
+
+    def publish(self, route: Route) -> None:
+        """Put a route in place of the endpoint's former one.
+
+        An expected one comes only when it leads to a container.
+        """
+        leads = any(variant.targets for variant in route.variants)
+        with self._writing:
+            if not leads and (route.scope, route.endpoint) in self._expected:
+                return
             routes = {**self._routes, (route.scope, route.endpoint): route}
             self._routes = MappingProxyType(routes)
+            self._settle(route.scope, route.endpoint)
 
     def withdraw(self, scope: Scope, endpoint: str) -> Route | None:
         """Take the endpoint's route away; returns what it was."""
@@ -100,4 +120,9 @@ class RoutingTable:
             routes = dict(self._routes)
             gone = routes.pop((scope, endpoint), None)
             self._routes = MappingProxyType(routes)
+            self._settle(scope, endpoint)
             return gone
+
+    def _settle(self, scope: Scope, endpoint: str) -> None:
+        self._expected.discard((scope, endpoint))
+        self._writing.notify_all()

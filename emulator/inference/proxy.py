@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RETURN_SECONDS = 10.0
+"""Seconds that an invocation waits for an endpoint that comes back after a restart."""
 # Read and thrown away before refusing a body, so that the client reads the refusal and not a reset.
 _DISCARD_LIMIT = 64 * 1024 * 1024
 _PIECE = 1024 * 1024
@@ -116,7 +118,9 @@ class Invocations:
         """
         endpoint = _endpoint(environ)
         request_id = request_id or names.request_id()
-        route = self._table.find(scope, endpoint)
+        route = self._table.find(scope, endpoint) or self._table.await_expected(
+            scope, endpoint, RETURN_SECONDS
+        )
         if route is None:
             constraints.check("EndpointName", endpoint)
             raise failures.endpoint_not_found(scope, endpoint)

@@ -21,6 +21,10 @@ class Phase(StrEnum):
     DELETING = "Deleting"
 
 
+SERVING = frozenset({Phase.IN_SERVICE, Phase.UPDATING})
+"""The phases in which invocations are answered."""
+
+
 class Event(StrEnum):
     """What happened to the endpoint."""
 
