@@ -145,7 +145,8 @@ def _proxy(settings: Settings, url: str) -> str:
             f"The emulator at {url} has no TLS proxy. Start it with `sagemaker-emulator up "
             f"--proxy-port {settings.proxy_port}`."
         )
-    return str(running["proxy"])
+    host, _, port = str(running["proxy"]).removeprefix("http://").rpartition(":")
+    return ports.url(host.strip("[]"), int(port))
 
 
 def _with_host(exempt: str, host: str) -> str:

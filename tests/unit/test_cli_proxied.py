@@ -73,7 +73,7 @@ def test_an_emulator_without_a_proxy_is_named(
         monkeypatch.setattr(ports, "health", lambda url: {"status": "ok", "proxy": None})
         with pytest.raises(NotRunning, match=r"no TLS proxy.*--proxy-port 4611"):
             variables(settings, {})
-        monkeypatch.setattr(ports, "health", lambda url: {"proxy": "http://127.0.0.1:4999"})
+        monkeypatch.setattr(ports, "health", lambda url: {"proxy": "http://0.0.0.0:4999"})
         assert variables(settings, {})["HTTPS_PROXY"] == "http://127.0.0.1:4999"
 
 
