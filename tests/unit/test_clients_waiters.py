@@ -1,6 +1,8 @@
 """The quick waiters: every one that botocore has, none less patient, none that waits for less."""
 
 import json
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -86,3 +88,11 @@ def test_attempts_that_a_caller_gives_last_as_long_as_before(
     module.Waiter().wait(WaiterConfig=given)
     assert ((seen[0]["WaiterConfig"] or {}).get("MaxAttempts")) == attempts or attempts is None
     assert (seen[0]["WaiterConfig"] or {}).get("Delay") == (given or {}).get("Delay")
+
+
+def test_the_data_is_shipped_with_the_package() -> None:
+    root = Path(__file__).parents[2]
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = settings["package-data"]["emulator"]
+    shipped = {path for pattern in patterns for path in (root / "emulator").glob(pattern)}
+    assert FILE in shipped
