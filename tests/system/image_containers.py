@@ -4,28 +4,52 @@ import http.client
 import io
 import json
 import secrets
+import shutil
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import boto3
 import docker
+import numpy as np
 
+from emulator.call import Scope
 from emulator.catalogue.table import local_name
+from emulator.serving import Server as HttpServer
+from emulator.storage import Storage
 
 SCRIPTS = Path(__file__).parent / "image_scripts"
+SCOPE = Scope("123456789012", "us-east-1")
 LABELS = {"org.sagemaker-emulator.test": "images"}
 THIS_MACHINE = "this-machine"
 DEADLINE_SECONDS = 120.0
 
 
-def archive_of(script: str) -> bytes:
-    """Return a sourcedir.tar.gz with one script of this directory."""
+def archive_of(script: str, others: Mapping[str, bytes] | None = None) -> bytes:
+    """Return a sourcedir.tar.gz with one script of this directory and other files."""
+    files = {script: (SCRIPTS / script).read_bytes(), **(others or {})}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        archive.add(SCRIPTS / script, script)
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def wheel_of(module: str, text: str) -> bytes:
+    """Return a package with one module, to be installed without an index."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as wheel:
+        wheel.writestr(f"{module}.py", text)
+        about = f"{module}-1.0.dist-info"
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/METADATA", f"Name: {module}\nVersion: 1.0\n")
+        wheel.writestr(f"{about}/RECORD", "")
     return packed.getvalue()
 
 
@@ -35,12 +59,18 @@ def write_job(
     hyperparameters: Mapping[str, Any] | None = None,
     hosts: Sequence[str] = ("algo-1",),
     current: str = "algo-1",
+    source: bytes | None = None,
 ) -> Path:
-    """Write /opt/ml of one host of a training job to `root` (contract B7) and return it."""
+    """Write /opt/ml of one host of a training job to `root` (contract B7) and return it.
+
+    Args:
+        hyperparameters: go beside the SDK's own and replace them; None leaves one out.
+        source: the archive of the code; None for one with the script alone.
+    """
     channel = root / "input/data/code"
     for folder in (root / "input/config", channel, root / "model", root / "output"):
         folder.mkdir(parents=True)
-    (channel / "sourcedir.tar.gz").write_bytes(archive_of(script))
+    (channel / "sourcedir.tar.gz").write_bytes(source or archive_of(script))
     values = {
         "sagemaker_program": script,
         "sagemaker_submit_directory": "/opt/ml/input/data/code/sourcedir.tar.gz",
@@ -49,7 +79,9 @@ def write_job(
         **(hyperparameters or {}),
     }
     documents = {
-        "hyperparameters": {name: json.dumps(value) for name, value in values.items()},
+        "hyperparameters": {
+            name: json.dumps(value) for name, value in values.items() if value is not None
+        },
         "inputdataconfig": {"code": {"TrainingInputMode": "File"}},
         "resourceconfig": {
             "current_host": current,
@@ -60,6 +92,46 @@ def write_job(
     for name, document in documents.items():
         (root / "input/config" / f"{name}.json").write_text(json.dumps(document))
     return root
+
+
+def model_of(job: Path, to: Path, script: str | None = None) -> Path:
+    """Return an /opt/ml with a trained model and, when asked, its script in code/."""
+    shutil.copytree(job / "model", to / "model")
+    if script:
+        (to / "model/code").mkdir()
+        shutil.copy(SCRIPTS / script, to / "model/code" / script)
+    return to
+
+
+def npy(array: np.ndarray) -> bytes:
+    """Return an array as NumPy's file format has it."""
+    packed = io.BytesIO()
+    np.save(packed, array)
+    return packed.getvalue()
+
+
+@contextmanager
+def object_storage(root: Path) -> Iterator[tuple[int, Any]]:
+    """Serve the emulator's S3 to this machine and its containers; gives its port and a client."""
+    storage = Storage(root)
+    server = HttpServer(
+        lambda environ, start: storage.handle("s3", SCOPE, environ, start), [("0.0.0.0", 0)]
+    )
+    try:
+        server.start()
+        port = server.addresses[0][1]
+        client = boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{port}",
+            region_name=SCOPE.region,
+            aws_access_key_id=SCOPE.account,
+            aws_secret_access_key="secret",
+        )
+        yield port, client
+        client.close()
+    finally:
+        server.stop()
+        storage.close()
 
 
 @contextmanager

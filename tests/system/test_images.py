@@ -2,35 +2,30 @@
 
 import io
 import json
-import shutil
 import time
-import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import docker
 import numpy as np
 import pytest
 from image_containers import (
     DEADLINE_SECONDS,
-    SCRIPTS,
+    SCOPE,
     THIS_MACHINE,
     archive_of,
+    model_of,
+    npy,
+    object_storage,
     serving,
     started,
     train,
     wait_for,
+    wheel_of,
     write_job,
 )
 
-from emulator.call import Scope
-from emulator.serving import Server as HttpServer
-from emulator.storage import Storage
-
-SCOPE = Scope("123456789012", "us-east-1")
 pytestmark = pytest.mark.docker
 
 
@@ -67,45 +62,6 @@ def chainer_job(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFa
     code, log = train(client, "chainer", root)
     assert code == 0, log
     return root
-
-
-def model_of(job: Path, to: Path, script: str | None = None) -> Path:
-    """Return an /opt/ml with a trained model and, when asked, its script in code/."""
-    shutil.copytree(job / "model", to / "model")
-    if script:
-        (to / "model/code").mkdir()
-        shutil.copy(SCRIPTS / script, to / "model/code" / script)
-    return to
-
-
-def npy(array: np.ndarray) -> bytes:
-    packed = io.BytesIO()
-    np.save(packed, array)
-    return packed.getvalue()
-
-
-@contextmanager
-def object_storage(root: Path) -> Iterator[tuple[int, Any]]:
-    """Serve the emulator's S3 to this machine and its containers; gives its port and a client."""
-    storage = Storage(root)
-    server = HttpServer(
-        lambda environ, start: storage.handle("s3", SCOPE, environ, start), [("0.0.0.0", 0)]
-    )
-    try:
-        server.start()
-        port = server.addresses[0][1]
-        client = boto3.client(
-            "s3",
-            endpoint_url=f"http://127.0.0.1:{port}",
-            region_name=SCOPE.region,
-            aws_access_key_id=SCOPE.account,
-            aws_secret_access_key="secret",
-        )
-        yield port, client
-        client.close()
-    finally:
-        server.stop()
-        storage.close()
 
 
 def on_network(client: docker.DockerClient, network: Any, host: str) -> dict[str, Any]:
@@ -227,11 +183,7 @@ def test_packages_that_the_code_asks_for_are_installed(
 ) -> None:
     root = model_of(gluon_job, tmp_path, "mxnet_gluon.py")
     wheel = "answer-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(root / "model/code" / wheel, "w") as packed:
-        packed.writestr("answer.py", "VALUE = 42\n")
-        packed.writestr("answer-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        packed.writestr("answer-1.0.dist-info/METADATA", "Name: answer\nVersion: 1.0\n")
-        packed.writestr("answer-1.0.dist-info/RECORD", "")
+    (root / "model/code" / wheel).write_bytes(wheel_of("answer", "VALUE = 42\n"))
     (root / "model/code/requirements.txt").write_text(f"/opt/ml/model/code/{wheel}\n")
     script = root / "model/code/mxnet_gluon.py"
     script.write_text("import answer\nassert answer.VALUE == 42\n" + script.read_text())
@@ -323,14 +275,27 @@ def test_two_hosts_train_one_model(
 
 
 @pytest.mark.parametrize(
-    "image, absent", [("mxnet-training", "serve"), ("mxnet-inference", "train")]
+    "image, commands",
+    [
+        ("mxnet-training:1.4.1", ["train"]),
+        ("mxnet-training:1.9.1", ["train"]),
+        ("mxnet-inference:1.4.1", ["serve"]),
+        ("mxnet-inference:1.9.1", ["serve"]),
+        ("sagemaker-mxnet:1.4.1", ["train", "serve"]),
+        ("chainer:7.8.1", ["train", "serve"]),
+    ],
 )
-def test_an_image_has_only_the_command_of_its_purpose(
-    client: docker.DockerClient, image: str, absent: str
+def test_an_image_has_its_version_and_the_commands_of_its_purpose(
+    client: docker.DockerClient, image: str, commands: list[str]
 ) -> None:
-    reference = f"sagemaker-emulator/{image}:latest"
+    reference = f"sagemaker-emulator/{image}"
     assert client.images.get(reference).labels["org.sagemaker-emulator.image"] == image
-    found = client.containers.run(
-        reference, ["sh", "-c", f"command -v {absent} || true"], remove=True
-    )
-    assert found == b""
+    framework = "chainer" if "chainer" in image else "mxnet"
+    look = f"pip list --format freeze | grep ^{framework}==; for name in train serve; do "
+    look += "command -v $name; done; pip check"
+    said = client.containers.run(reference, ["sh", "-c", look], remove=True).decode()
+    assert said.splitlines() == [
+        f"{framework}=={image.partition(':')[2]}",
+        *(f"/opt/venv/bin/{command}" for command in commands),
+        "No broken requirements found.",
+    ]

@@ -3,6 +3,8 @@
 There is no default `model_fn`: how a Chainer model is saved is up to the script.
 """
 
+import importlib
+import os
 from typing import Any
 
 import chainer
@@ -10,6 +12,7 @@ import numpy as np
 from sagemaker_inference import content_types, decoder
 from sagemaker_inference.default_handler_service import DefaultHandlerService
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
+from sagemaker_inference.environment import Environment
 from sagemaker_inference.transformer import Transformer
 
 
@@ -33,3 +36,9 @@ class ChainerHandlerService(DefaultHandlerService):
 
     def __init__(self) -> None:
         super().__init__(Transformer(default_inference_handler=ChainerInferenceHandler()))
+
+    def initialize(self, context: Any) -> None:
+        """Load the model; raises ModuleNotFoundError for a script that is named but not there."""
+        if os.environ.get("SAGEMAKER_PROGRAM"):
+            importlib.import_module(Environment().module_name)
+        super().initialize(context)
