@@ -1,4 +1,4 @@
-"""Building, listing and tagging the images on a real engine."""
+"""Building and listing the images on a real engine."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,11 +10,9 @@ import pytest
 from emulator.catalogue import build as building
 from emulator.catalogue import recipes
 from emulator.catalogue.recipes import FINAL, WANTED, source_directory
-from emulator.catalogue.resolve import resolve
 from emulator.errors import PermanentError
 
 pytestmark = pytest.mark.docker
-NOWHERE = "xx-nowhere-1"
 
 
 @pytest.fixture
@@ -34,7 +32,7 @@ def test_the_listing_tells_what_is_built_and_from_what() -> None:
     states = building.listing()
     assert [state.name for state in states] == list(FINAL)
     for state in states:
-        assert state.reference == f"sagemaker-emulator/{state.name}:latest"
+        assert state.reference == f"sagemaker-emulator/{state.name}"
         assert (state.image_id or "").startswith("sha256:")
         assert state.size > 10**8
         assert state.current
@@ -47,19 +45,12 @@ def test_the_listing_needs_no_sources(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert all(state.image_id and state.current for state in building.listing())
 
 
-def test_a_tagged_name_is_the_image_itself(client: docker.DockerClient) -> None:
-    tagged = building.tag(NOWHERE)
-    try:
-        assert {image for _, image in tagged} == {
-            f"sagemaker-emulator/{name}:latest" for name in FINAL
-        }
-        for name, image in tagged:
-            assert client.images.get(name).id == client.images.get(image).id
-            resolved = resolve(name, "train", present=lambda ref: client.images.get(ref).id)
-            assert resolved.image == name
-    finally:
-        for name, _ in tagged:
-            client.images.remove(name, noprune=True)
+def test_the_newest_version_is_the_latest(client: docker.DockerClient) -> None:
+    for name, versions in (("mxnet-training", ["1.4.1", "1.9.1"]), ("sagemaker-mxnet", ["1.4.1"])):
+        tags = [*versions, "latest"]
+        built = [client.images.get(f"sagemaker-emulator/{name}:{tag}") for tag in tags]
+        assert built[-1].id == built[-2].id
+        assert len({image.id for image in built}) == len(versions)
 
 
 def test_a_step_that_fails_is_named_with_its_output_and_the_old_image_stays(
@@ -72,7 +63,7 @@ def test_a_step_that_fails_is_named_with_its_output_and_the_old_image_stays(
     monkeypatch.setattr(building, "source_directory", lambda: source)
     with pytest.raises(PermanentError) as refused:
         building.build(["chainer"], on_progress=lambda line: None)
-    assert "Building the image 'chainer' failed" in str(refused.value)
+    assert "Building the image 'chainer:7.8.1' failed" in str(refused.value)
     assert "the disk is made of cheese" in str(refused.value)
     assert "returned a non-zero code: 3" in str(refused.value)
     assert client.images.get("sagemaker-emulator/chainer:latest").id == before
@@ -99,7 +90,8 @@ def test_the_image_that_is_replaced_goes_unless_somebody_has_named_it(
         for step in ("first", "second"):
             with (source / "chainer/Dockerfile").open("a") as dockerfile:
                 dockerfile.write(f"LABEL images-test={step}\n")
-            assert building.build(["chainer"], on_progress=lambda line: None) == ["chainer"]
+            built = building.build(["chainer"], on_progress=lambda line: None)
+            assert built == ["chainer:7.8.1"]
             ids.append(client.images.get(reference).id)
         assert client.images.get("images-test/kept:1").id == original.id
         with pytest.raises(docker.errors.ImageNotFound):
