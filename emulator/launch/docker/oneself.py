@@ -102,7 +102,7 @@ class Oneself:
             self._engine.post(f"/networks/{network}/connect", body)
             log.debug("joined the network %s", network)
             address = self._address(own, network)
-        return address
+        return address or None
 
     def leave(self, network: str) -> None:
         """Detach this container from a network; not being attached is fine."""
