@@ -14,7 +14,7 @@ import pytest
 from environments import Shell
 from outside import Outside
 
-from tests.system.running_emulator import Emulator, eventually
+from tests.system.running_emulator import Emulator, engine, eventually, unique
 
 pytestmark = pytest.mark.docker
 Shells = Callable[..., Shell]
@@ -88,16 +88,20 @@ print()
 print(json.dumps([job.training_job_name, job.training_job_status, predicted]))
 """
 LOCAL = """
+import os
 from sagemaker.core.local.local_session import LocalSession
 from sagemaker.train.model_trainer import Mode
 
 session = LocalSession()
 rows = session.upload_data("rows.csv", key_prefix="local-rows").rpartition("/")[0]
+source = os.path.abspath("source")
+os.mkdir({project!r})
+os.chdir({project!r})  # the name of the project that docker-compose runs
 trained = ModelTrainer(
     training_image=image("training", ("1.9.0", "py38")), training_mode=Mode.LOCAL_CONTAINER,
-    source_code=SourceCode(source_dir="source", entry_script="train.py"),
+    source_code=SourceCode(source_dir=source, entry_script="train.py"),
     compute=Compute(instance_type="local_cpu", instance_count=1),
-    hyperparameters={"slope": 2.0}, base_job_name="local", role=role, sagemaker_session=session,
+    hyperparameters={{"slope": 2.0}}, base_job_name="local", role=role, sagemaker_session=session,
 )
 trained.train(input_data_config=[InputData(channel_name="train", data_source=rows)])
 print()
@@ -118,6 +122,17 @@ def run(opened: Shell, script: str, code: str) -> Any:
     (opened.home / "source" / "train.py").write_text(code)
     (opened.home / "rows.csv").write_text("1.5\n")
     return json.loads(opened.python(SETTING + script).splitlines()[-1])
+
+
+def remove_project(name: str) -> None:
+    """Remove the containers that the SDK's local mode leaves behind."""
+    client = engine()
+    try:
+        label = {"label": f"com.docker.compose.project={name}"}
+        for container in client.containers.list(all=True, filters=label):
+            container.remove(force=True)
+    finally:
+        client.close()
 
 
 @pytest.mark.parametrize("version", [("1.9.0", "py38"), ("1.4.1", "py3")], ids=lambda v: v[0])
@@ -147,8 +162,12 @@ def test_a_failing_script_raises_with_our_reason(shell: Shells) -> None:
 
 
 def test_local_mode_trains_with_data_from_s3(shell: Shells) -> None:
-    opened = shell("v3")
-    run(opened, LOCAL, SCRIPT)
-    with tarfile.open(opened.home / "compressed_artifacts" / "model.tar.gz") as archive:
+    opened, project = shell("v3"), unique("trained-locally")
+    try:
+        run(opened, LOCAL.format(project=project), SCRIPT)
+    finally:
+        remove_project(project)
+    made = opened.home / project / "compressed_artifacts" / "model.tar.gz"
+    with tarfile.open(made) as archive:
         names = {Path(name).name for name in archive.getnames()}
     assert {"model-symbol.json", "model-0000.params", "model-shapes.json"} <= names
