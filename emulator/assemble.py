@@ -17,6 +17,8 @@ from emulator import __version__
 from emulator.call import Call, Document, Scope
 from emulator.catalogue.regions import Regions
 from emulator.catalogue.resolve import Resolved, resolve
+from emulator.catalogue.seal import is_given
+from emulator.catalogue.table import names_in
 from emulator.catalogue.uris import parse_image_uri
 from emulator.errors import PermanentError, TemporaryError
 from emulator.inference.proxy import Invocations
@@ -286,14 +288,12 @@ class Assembly:
     def _resolve_image(self, reference: str, purpose: str) -> Resolved:
         return resolve(reference, purpose, present=self._present)
 
-    def _present(self, image: str) -> str | None:
+    def _present(self, name: str) -> str | None:
         """Return the id of an image, None for a name that the emulator itself gave to a copy."""
-        found = self.launcher.image_id(image)
-        if found is None or parse_image_uri(image) is None:
-            return found
-        from emulator.catalogue.naming import stands_for_ours  # imports the engine's client
-
-        return None if stands_for_ours(image) else found
+        found, uri = self.launcher.image(name), parse_image_uri(name)
+        if found is None or (uri and uri in names_in(uri.region) and is_given(found)):
+            return None
+        return str(found["Id"])
 
     def _come_up(self) -> None:
         """Reach the engine, take over what an earlier run left, and begin to reconcile."""

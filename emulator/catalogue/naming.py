@@ -6,10 +6,8 @@ consists of, so that an image that somebody made from it, and that has its label
 one. A name that somebody's own image has stays with that image.
 """
 
-import hashlib
 import http.client
 import io
-import json
 import logging
 import tarfile
 from collections.abc import Iterable, Mapping
@@ -19,10 +17,11 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError
 
 from emulator.catalogue.engine import engine
 from emulator.catalogue.resolve import resolve
+from emulator.catalogue.seal import SEAL_LABEL, is_given, seal_of
 from emulator.catalogue.table import REPOSITORY_PREFIX, names_in
 from emulator.catalogue.uris import ImageUri, parse_image_uri
 from emulator.errors import PermanentError
@@ -36,8 +35,6 @@ ORIGINAL_LABEL = LABEL_PREFIX + "copy-of"
 """On a copy: the id of the image of ours that it is made from."""
 URL_LABEL = LABEL_PREFIX + "url"
 """On a copy: the URL in it, empty for none."""
-SEAL_LABEL = LABEL_PREFIX + "seal"
-"""On a copy: digest of what it consists of."""
 _ANSWER_SECONDS = 1.0
 
 
@@ -155,24 +152,6 @@ def standing(region: str) -> Standing:
         )
 
 
-def stands_for_ours(name: str) -> bool:
-    """Tell whether what has a name is a copy that `give` made; raises PermanentError."""
-    with engine() as client:
-        try:
-            return is_given(client.api.inspect_image(name))
-        except ImageNotFound:
-            return False
-
-
-def is_given(image: Mapping[str, Any]) -> bool:
-    """Tell whether an image, as the engine describes it, is a copy that `give` made.
-
-    An image that somebody made from a copy has its labels, but not its layers or configuration.
-    """
-    labels = image["Config"].get("Labels") or {}
-    return SEAL_LABEL in labels and bool(labels[SEAL_LABEL] == _seal(image))
-
-
 class _Names:
     """The engine's images by name, as they were when this was made.
 
@@ -243,7 +222,7 @@ class _Names:
     def _make(self, original: str, marks: dict[str, str], name: str) -> str:
         added = [f"{URL_VARIABLE}={marks[URL_LABEL]}"] if marks[URL_LABEL] else []
         described = self._inspect(original)
-        seal = _seal(described, added)
+        seal = seal_of(described, added)
         lines = [f"FROM {original}", *(f"ENV {variable}" for variable in added)]
         stream = self._client.api.build(
             fileobj=_context("\n".join(lines)),
@@ -259,21 +238,6 @@ class _Names:
             if "error" in answer:
                 raise PermanentError(f"An image can't be given a name: {answer['error']}")
         return str(next(answer["aux"]["ID"] for answer in answers if "aux" in answer))
-
-
-def _seal(image: Mapping[str, Any], added: Iterable[str] = ()) -> str:
-    """Return a digest of an image's layers and of what it runs how, with variables added."""
-    config = image["Config"]
-    names = {variable.partition("=")[0] for variable in added}
-    environment = [
-        variable for variable in config.get("Env") or () if variable.partition("=")[0] not in names
-    ]
-    parts = [
-        image["RootFS"].get("Layers"),
-        sorted([*environment, *added]),
-        *(config.get(key) or None for key in ("Cmd", "Entrypoint", "WorkingDir", "User")),
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def _context(dockerfile: str) -> io.BytesIO:

@@ -12,6 +12,7 @@ import pytest
 
 from emulator.catalogue import naming
 from emulator.catalogue.resolve import Present, Resolved, resolve
+from emulator.catalogue.seal import is_given
 from emulator.catalogue.table import names_in
 
 pytestmark = pytest.mark.docker
@@ -84,8 +85,8 @@ def test_every_name_leads_to_a_copy_that_knows_the_emulator(client: Any) -> None
         assert sorted(copy["Config"]["Env"]) == sorted([*original["Config"]["Env"], added])
         assert copy["Config"]["Cmd"] == original["Config"]["Cmd"]
         assert copy["RootFS"] == original["RootFS"]
-        assert naming.is_given(copy)
-        assert not naming.is_given(original)
+        assert is_given(copy)
+        assert not is_given(original)
 
 
 @pytest.mark.usefixtures("few")
@@ -119,7 +120,7 @@ def test_an_image_of_somebodys_own_keeps_its_name_though_it_is_made_from_a_copy(
 ) -> None:
     naming.give(REGION, NOWHERE)
     own = built_from(client, CHAINER, "ENV MINE=1")
-    assert not naming.stands_for_ours(CHAINER)
+    assert not is_given(held(client, CHAINER))
     named = naming.give(REGION, "http://127.0.0.1:10", take_over=True)
     assert named.kept == (CHAINER,)
     assert MXNET in named.given
@@ -198,4 +199,3 @@ def test_taking_names_back_leaves_no_copy(client: Any) -> None:
     with pytest.raises(docker.errors.ImageNotFound):
         client.api.inspect_image(copy)
     assert naming.take_back(REGION) == []
-    assert not naming.stands_for_ours(CHAINER)

@@ -175,3 +175,25 @@ def test_a_remote_job_on_such_a_name_is_told_what_differs(named: Emulator) -> No
     output = "\n".join(named.output(job))
     assert "MXNet 1.4.1" in output
     assert "Python 2" in output
+
+
+def test_a_copy_that_somebody_gives_a_name_of_their_own_runs_under_it(named: Emulator) -> None:
+    repository = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/{unique('mine')}"
+    copy = f"520713654638.dkr.ecr.{REGION}.amazonaws.com/sagemaker-chainer:5.0.0-cpu-py3"
+    client = engine()
+    try:
+        client.images.get(copy).tag(repository, "1")
+        job = unique("own")
+        named.train(
+            job,
+            AlgorithmSpecification={
+                "TrainingImage": f"{repository}:1",
+                "TrainingInputMode": "File",
+                "ContainerEntrypoint": ["sh", "-c", "echo started"],
+            },
+        )
+        assert named.ended(job)["TrainingJobStatus"] == "Completed"
+        assert named.output(job) == ["started"]
+    finally:
+        client.images.remove(f"{repository}:1")
+        client.close()

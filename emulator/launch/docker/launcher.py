@@ -207,9 +207,14 @@ class DockerLauncher:
         """Give what containers wrote below `directory` to this process's user; see Launcher."""
         self._ownership.reclaim(directory)
 
+    def image(self, name: str) -> Mapping[str, Any] | None:
+        """Return a local image as the engine describes it, or None if there is no such image."""
+        found: Mapping[str, Any] | None = self._engine.find(f"/images/{name}/json")
+        return found
+
     def image_id(self, image: str) -> str | None:
         """Return the local image's content id, or None if there is no such image."""
-        found = self._engine.find(f"/images/{image}/json")
+        found = self.image(image)
         return str(found["Id"]) if found else None
 
     def image_labels(self, image: str) -> Mapping[str, str]:

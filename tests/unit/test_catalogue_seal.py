@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from emulator.catalogue.naming import SEAL_LABEL, _seal, is_given
+from emulator.catalogue.seal import SEAL_LABEL, is_given, seal_of
 
 ADDED = ["SAGEMAKER_EMULATOR_URL=http://10.231.0.1:4610"]
 ORIGINAL: dict[str, Any] = {
@@ -19,7 +19,7 @@ def copy(**changes: Any) -> dict[str, Any]:
     config = {
         **ORIGINAL["Config"],
         "Env": [*ORIGINAL["Config"]["Env"], *ADDED],
-        "Labels": {SEAL_LABEL: _seal(ORIGINAL, ADDED)},
+        "Labels": {SEAL_LABEL: seal_of(ORIGINAL, ADDED)},
         # Engines differ in what they write for nothing.
         "Entrypoint": None,
         "User": "",
@@ -35,7 +35,7 @@ def test_a_copy_is_known_by_its_seal_and_an_image_without_one_is_none() -> None:
 
 def test_a_copy_of_a_copy_has_one_url() -> None:
     again = ["SAGEMAKER_EMULATOR_URL=http://10.231.0.2:4610"]
-    assert _seal(copy(), again) == _seal(ORIGINAL, again)
+    assert seal_of(copy(), again) == seal_of(ORIGINAL, again)
 
 
 @pytest.mark.parametrize(
