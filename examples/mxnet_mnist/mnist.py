@@ -58,19 +58,20 @@ def last_checkpoint(prefix):
     return max((int(path[-len("0000.params") : -len(".params")]) for path in saved), default=0)
 
 
-def checkpointing(module, writes):
+def checkpointing(module, hosts, host):
     """Return the arguments for `fit` that save each epoch and go on after the last that was saved.
 
     Without the directory, which the job's CheckpointConfig makes, nothing is saved. Each host
-    has a directory of its own, but only one of them `writes`: S3 has room for one.
+    has a directory of its own, but only the first writes: S3 has room for one.
     """
     if not os.path.isdir(CHECKPOINTS):
         return {}
     prefix = os.path.join(CHECKPOINTS, "model")
     chosen = {}
-    if writes:
+    if host == hosts[0]:
+        # A parameter server keeps the optimizer's state to itself.
         chosen["epoch_end_callback"] = mx.callback.module_checkpoint(
-            module, prefix, save_optimizer_states=True
+            module, prefix, save_optimizer_states=len(hosts) == 1
         )
     epoch = last_checkpoint(prefix)
     if epoch:
@@ -96,7 +97,7 @@ def train(arguments, hosts, host, gpus):
         optimizer_params={"learning_rate": arguments.learning_rate},
         eval_metric="acc",
         num_epoch=arguments.epochs,
-        **checkpointing(module, writes=host == hosts[0]),
+        **checkpointing(module, hosts, host),
     )
     return module
 

@@ -17,6 +17,33 @@ ENOUGH = 0.9
 
 Shells = Callable[[str], Shell]
 
+ON_TWO_HOSTS = """
+import re, sys
+import sagemaker
+from sagemaker.mxnet import MXNet
+
+session = sagemaker.Session()
+samples = f"s3://sagemaker-sample-data-{session.boto_region_name}/mxnet/mnist"
+
+def train(epochs):
+    estimator = MXNet(
+        entry_point="mnist.py",
+        role=sagemaker.get_execution_role(),
+        framework_version="1.4.1",
+        py_version="py3",
+        hyperparameters={"epochs": epochs},
+        train_instance_count=2,
+        train_instance_type="ml.c5.xlarge",
+        distributions={"parameter_server": {"enabled": True}},
+        checkpoint_s3_uri=f"s3://{session.default_bucket()}/two-hosts",
+    )
+    estimator.fit({"train": f"{samples}/train", "test": f"{samples}/test"})
+
+train(2)
+print("AGAIN")
+train(3)
+"""
+
 
 def told_right(run: notebooks.Run) -> float:
     """Return the share of the test set that a notebook says its endpoint told right."""
@@ -44,11 +71,25 @@ def test_a_notebook_runs_to_its_end(
             assert min(picture.size) >= 300
     assert len(list(folder.glob("plots/*.png"))) == (2 if path.stem == "chainer_mnist" else 0)
     listed = emulator.client("sagemaker").list_endpoints
-    mine = {"mxnet": "mxnet", "chainer": "sagemaker-chainer"}[path.stem.split("_")[0]]
+    framework, _, _ = path.stem.partition("_")
     eventually(
-        lambda: not [e for e in listed()["Endpoints"] if e["EndpointName"].startswith(mine)],
+        lambda: not listed(NameContains=f"{framework}-")["Endpoints"],
         what="the notebook's endpoint is gone",
     )
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_the_mxnet_script_trains_on_two_hosts_and_goes_on_from_checkpoints(shell: Shells) -> None:
+    opened = shell("v1")
+    (opened.home / "mnist.py").write_bytes(
+        (notebooks.EXAMPLES / "mxnet_mnist/mnist.py").read_bytes()
+    )
+    first, again = opened.python(ON_TWO_HOSTS).split("AGAIN\n")
+    trained = r"Epoch\[(\d)\] Validation-accuracy"
+    assert sorted(re.findall(trained, first)) == ["0", "0", "1", "1"]
+    assert again.count("Going on after epoch 2") == 2
+    assert re.findall(trained, again) == ["2", "2"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
