@@ -13,7 +13,7 @@ _EMPTY = 'ErrorMessage ""'
 _REPORT = "Reporting training FAILURE"
 _TOOLKIT = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ sagemaker\S* +[A-Z]+ ")
 _SERVER = re.compile(r"^\[\d{4}-\d\d-\d\d [\d:]+ [+-]\d{4}\] \[\d+\] \[[A-Z]+\] ")
-_RANK = re.compile(r"^\[\d+,\d+\]<stderr>:")
+_RANK = re.compile(r"\[\d+,\d+\]<stderr>:")
 _COMPLAINT = re.compile(r"error|exception|errno|fail", re.IGNORECASE)
 _TRACEBACK = "Traceback (most recent call last)"
 _ENOUGH = 200
@@ -62,7 +62,7 @@ def completed(failure: str, output: Iterable[str]) -> str:
             said.clear()
         else:
             said.append(line)
-    of_ranks = [line[rank.end() :] for line in said if (rank := _RANK.match(line))]
+    of_ranks = [_RANK.sub("", line) for line in said if _RANK.match(line)]
     words = last_words(of_ranks or said)
     complains = any(_TRACEBACK in line for line in said) or _COMPLAINT.search(words)
     return failure.replace(_EMPTY, f'ErrorMessage "{words}"', 1) if complains else failure

@@ -33,6 +33,31 @@ def test_a_job_is_told_first_that_it_has_no_gpu(
     assert f"instance type {instance_type}, GPUs 0" in lines
 
 
+def test_what_an_image_differs_in_is_told_too_and_the_gpu_only_once(emulator: Emulator) -> None:
+    name, image = unique("old"), MXNET.replace("1.9.1-cpu-py3", "1.6.0-gpu-py2")
+    run_script(emulator, name, "hardware.py", image=image, instance_type="ml.p3.2xlarge")
+    assert emulator.ended(name)["TrainingJobStatus"] == "Completed"
+    words = [NONE, "not 1.6.0", "Python 2 is not provided"]
+    warnings = [line for line in emulator.output(name) if line.startswith(MARK)]
+    assert warnings == emulator.output(name)[:3]
+    assert all(word in warning for word, warning in zip(words, warnings, strict=True))
+    logged = emulator.log.read_text()
+    assert [logged.count(f"{name}: {line.removeprefix(MARK)}") for line in warnings] == [1, 1, 1]
+
+
+def test_an_emulator_that_takes_over_repeats_no_line(launched: Any) -> None:
+    emulator, name = launched(), unique("taken-over")
+    gpu = {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    emulator.train(name, shell="echo begun; sleep 3; echo ended", ResourceConfig=gpu)
+    eventually(lambda: emulator.output(name).count("begun") == 2, what="both hosts have begun")
+    emulator.kill()
+    emulator = launched(state=emulator.state)
+    assert emulator.ended(name)["TrainingJobStatus"] == "Completed"
+    warning = f"{MARK}ml.p3.2xlarge {NONE}: this one runs on the CPU."
+    assert emulator.output(name) == [warning, "begun", "ended"] * 2
+    assert emulator.log.read_text().count(warning.removeprefix(MARK)) == 1
+
+
 @pytest.mark.parametrize(
     "instance_type, told",
     [

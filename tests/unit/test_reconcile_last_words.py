@@ -32,7 +32,8 @@ REPORT = "2026-11-21 01:17:48,348 sagemaker-training-toolkit ERROR    Reporting 
             [
                 "[1,0]<stdout>:epoch 1",
                 "[1,1]<stderr>:Traceback (most recent call last):",
-                "[1,1]<stderr>:SystemError: rank 1",
+                "[1,1]<stderr>:    [1,1]<stderr>:run_path(sys.argv[0])[1,1]<stderr>:",
+                "[1,1]<stderr>:SystemError: [1,1]<stderr>:rank 1",
                 "MPI_ABORT was invoked on rank 1 with errorcode 1.",
                 "-----",
             ],
