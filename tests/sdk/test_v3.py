@@ -94,12 +94,11 @@ from sagemaker.train.model_trainer import Mode
 
 session = LocalSession()
 rows = session.upload_data("rows.csv", key_prefix="local-rows").rpartition("/")[0]
-source = os.path.abspath("source")
-os.mkdir({project!r})
-os.chdir({project!r})  # the name of the project that docker-compose runs
+os.mkdir({project!r})  # docker-compose's project has the name of its directory
 trained = ModelTrainer(
     training_image=image("training", ("1.9.0", "py38")), training_mode=Mode.LOCAL_CONTAINER,
-    source_code=SourceCode(source_dir=source, entry_script="train.py"),
+    local_container_root=os.path.abspath({project!r}),
+    source_code=SourceCode(source_dir="source", entry_script="train.py"),
     compute=Compute(instance_type="local_cpu", instance_count=1),
     hyperparameters={{"slope": 2.0}}, base_job_name="local", role=role, sagemaker_session=session,
 )
