@@ -139,7 +139,24 @@ def test_a_container_on_the_machines_network_joins_no_other(engine: docker.Docke
     made = engine.containers.run(IMAGE, ["sleep", "60"], network_mode="host", detach=True)
     own = Engine()
     try:
-        assert Oneself(own, lambda: [made.id]).join("no-such-network", ()) is None
+        oneself = Oneself(own, lambda: [made.id])
+        assert oneself.join("bridge", ()) is None
+        oneself.leave("bridge")
     finally:
         own.close()
         made.remove(force=True)
+
+
+def test_a_network_of_a_killed_emulator_goes_although_this_one_was_never_on_it(
+    inside: DockerLauncher, engine: docker.DockerClient, container: Any
+) -> None:
+    bench = DockerBench(inside)
+    inside.start(bench.spec(command=("sleep", "60"), port=8080, isolated=True))
+    joined = [name for name in networks_of(container) if name.startswith("sagemaker-emulator-")]
+    for name in joined:
+        engine.networks.get(name).disconnect(container)
+    for left in inside.find({}):
+        inside.remove(left.handle)
+    inside.close()
+    assert len(joined) == 2
+    assert engine.networks.list(names=joined) == []

@@ -17,7 +17,7 @@ from typing import Any
 
 from emulator.errors import PermanentError
 
-from .engine import Engine, Refused
+from .engine import Engine, Failed, Refused
 from .mounts import Mounted, mounted, outside
 
 log = logging.getLogger(__name__)
@@ -110,8 +110,8 @@ class Oneself:
             body = {"Container": own.handle, "Force": True}
             try:
                 self._engine.post(f"/networks/{network}/disconnect", body)
-            except Refused as refused:
-                log.debug("not on the network %s: %s", network, refused)
+            except (Refused, Failed) as error:  # Docker answers 500 to who is not attached
+                log.debug("not on the network %s: %s", network, error)
 
     def _own(self) -> _Container | None:
         with self._asking:
