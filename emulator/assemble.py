@@ -285,8 +285,8 @@ class Assembly:
             request_id=request_id,
         )
 
-    def _resolve_image(self, reference: str, purpose: str) -> Resolved:
-        return resolve(reference, purpose, present=self._present)
+    def _resolve_image(self, reference: str) -> Resolved:
+        return resolve(reference, present=self._present)
 
     def _present(self, name: str) -> str | None:
         """Return the id of an image, None for a name that the emulator itself gave to a copy."""

@@ -6,14 +6,18 @@ consists of, so that an image that somebody made from it, and that has its label
 one. A name that somebody's own image has stays with that image.
 """
 
+import fcntl
 import http.client
 import io
 import logging
+import os
 import tarfile
-from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -80,7 +84,7 @@ def give(region: str, url: str, *, take_over: bool = False) -> Named:
     Raises:
         PermanentError: none of the images is built, or the engine does not answer.
     """
-    with engine() as client:
+    with _in_turn(), engine() as client:
         names = _Names(client)
         wanted = names.wanted(region)
         if not wanted:
@@ -109,7 +113,7 @@ def take_back(region: str) -> list[str]:
     Raises:
         PermanentError: the engine does not answer.
     """
-    with engine() as client:
+    with _in_turn(), engine() as client:
         names = _Names(client)
         every = [str(uri) for uri in names_in(region)]
         taken = names.copies(every)
@@ -152,6 +156,15 @@ def standing(region: str) -> Standing:
         )
 
 
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    """Let one process of this machine at a time give names: two would give half of them each."""
+    path = Path(tempfile.gettempdir()) / f"sagemaker-emulator-{os.getuid()}.names"
+    with path.open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # ends with the file, or with the process
+        yield
+
+
 class _Names:
     """The engine's images by name, as they were when this was made.
 
@@ -180,15 +193,11 @@ class _Names:
         return {uri: image for uri, image in chosen.items() if image}
 
     def _choice(self, uri: ImageUri) -> str | None:
-        """Return the image that stands for a name whatever it is asked for; None if none does."""
+        """Return the image that stands for a name; None if none that is built does."""
         try:
-            images = {
-                resolve(str(uri), purpose, present=self._local.get).image
-                for purpose in ("train", "serve")
-            }
+            return resolve(str(uri), present=self._local.get).image
         except PermanentError:
             return None
-        return images.pop() if len(images) == 1 else None
 
     def is_ours(self, holder: str) -> bool:
         """Tell whether an image is one of ours or a copy of one."""

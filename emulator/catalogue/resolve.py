@@ -39,12 +39,11 @@ class Resolved:
     cpu_warning: str = ""
 
 
-def resolve(reference: str, purpose: str, *, present: Present) -> Resolved:
+def resolve(reference: str, *, present: Present) -> Resolved:
     """Return the local image for `reference`.
 
     Args:
         reference: an ECR URI, or any image name the engine may have.
-        purpose: ``train`` or ``serve``.
         present: the content id of a local image by its name, None if the engine has none.
 
     Raises:
@@ -59,7 +58,7 @@ def resolve(reference: str, purpose: str, *, present: Present) -> Resolved:
             f"No image '{reference}' on this machine, and images are never pulled. Build it, or "
             f"pull it yourself, and check with: docker image inspect {reference}"
         )
-    name = image_for(uri.repository, purpose)
+    name = image_for(uri.repository)
     if name is None:
         raise PermanentError(
             f"No image '{reference}' on this machine and none that stands in for the repository "

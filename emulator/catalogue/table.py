@@ -34,14 +34,10 @@ def _table() -> dict[str, Any]:
     return table
 
 
-def image_for(repository: str, purpose: str) -> str | None:
-    """Return the name of our image for an ECR repository, or None if we have none.
-
-    Args:
-        purpose: ``train`` or ``serve``; repositories before MXNet 1.4 were used for both.
-    """
-    row = _table()["repositories"].get(repository)
-    return row.get(purpose) if isinstance(row, dict) else row
+def image_for(repository: str) -> str | None:
+    """Return the name of our image for an ECR repository, or None if we have none."""
+    image: str | None = _table()["repositories"].get(repository)
+    return image
 
 
 def contents_of(image: str) -> Contents:

@@ -274,7 +274,7 @@ class Fleet:
     def _image(self, variant: str, container: Document) -> Resolved:
         if variant not in self._images:
             try:
-                self._images[variant] = self._hosting.resolve_image(container["Image"], "serve")
+                self._images[variant] = self._hosting.resolve_image(container["Image"])
             except PermanentError as error:
                 raise FleetFailed(reasons.serving_image(variant, str(error))) from error
         return self._images[variant]

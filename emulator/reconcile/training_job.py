@@ -125,7 +125,7 @@ class TrainingJobs:
         except NoCapacity as error:
             return self._fail(record, reasons.capacity(str(error)))
         try:
-            image = self._resolve_image(contract.image(record.document), "train")
+            image = self._resolve_image(contract.image(record.document))
         except PermanentError as error:
             return self._fail(record, reasons.training_image(record.document, str(error)))
         self._remark(record, life.PREPARING)

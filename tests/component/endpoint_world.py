@@ -109,7 +109,7 @@ class World:
         launcher: Any = Fused(self.launcher, self.fuse, "start", "stop", "remove")
         store: Any = Fused(self.store, self.fuse, "change", "remove")
 
-        def resolved(reference: str, purpose: str) -> Resolved:
+        def resolved(reference: str) -> Resolved:
             if reference not in self.launcher.images:
                 raise PermanentError(f"No image '{reference}'")
             return Resolved(reference, reference, "sha256:0", self.warnings)

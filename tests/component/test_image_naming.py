@@ -160,10 +160,10 @@ def test_names_follow_images_that_are_built_anew(
 ) -> None:
     own = f"sagemaker-emulator/naming-test:{os.getpid()}"
 
-    def chosen(reference: str, purpose: str, *, present: Present) -> Resolved:
+    def chosen(reference: str, *, present: Present) -> Resolved:
         if f".ecr.{REGION}." in reference:
             return Resolved(reference, own, present(own) or "")
-        return resolve(reference, purpose, present=present)
+        return resolve(reference, present=present)
 
     monkeypatch.setattr(naming, "resolve", chosen)
     # Only the test's own names: whoever else works on this engine has some, too.

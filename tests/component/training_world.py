@@ -133,7 +133,7 @@ class World:
         def objects(scope: Scope) -> Any:
             return Fused(self.storage.objects(scope), self.fuse, "put_file", "delete")
 
-        def resolved(reference: str, purpose: str) -> Resolved:
+        def resolved(reference: str) -> Resolved:
             if reference not in self.launcher.images:
                 raise PermanentError(f"No image '{reference}'")
             return Resolved(reference, reference, "sha256:0", self.warnings, self.cpu_warning)

@@ -122,8 +122,7 @@ def test_any_other_tag_says_nothing(tag: str) -> None:
     ],
 )
 def test_an_amazon_repository_has_a_local_image(name: str, image: str, warnings: list[str]) -> None:
-    resolved = resolve(ecr(name), "train", present=BUILT.get)
-    assert resolved == resolve(ecr(name), "serve", present=BUILT.get)
+    resolved = resolve(ecr(name), present=BUILT.get)
     assert resolved.reference == ecr(name)
     assert resolved.image == local_name(image)
     assert resolved.image_id == BUILT[local_name(image)]
@@ -134,9 +133,7 @@ def test_an_amazon_repository_has_a_local_image(name: str, image: str, warnings:
 
 def test_account_and_region_do_not_matter() -> None:
     images = {
-        resolve(
-            ecr("mxnet-training:1.9.1-cpu-py3", account, region), "train", present=BUILT.get
-        ).image
+        resolve(ecr("mxnet-training:1.9.1-cpu-py3", account, region), present=BUILT.get).image
         for account, region in [("763104351884", "us-east-1"), ("871362719292", "ap-east-1")]
     }
     assert images == {"sagemaker-emulator/mxnet-training:1.9.1"}
@@ -145,20 +142,20 @@ def test_account_and_region_do_not_matter() -> None:
 @pytest.mark.parametrize("reference", ["mine:latest", ecr("mxnet-training:1.4.1-cpu-py3")])
 def test_an_image_of_exactly_this_name_always_wins(reference: str) -> None:
     present = {**BUILT, reference: "sha256:mine"}
-    assert resolve(reference, "train", present=present.get) == Resolved(
+    assert resolve(reference, present=present.get) == Resolved(
         reference, reference, "sha256:mine", ()
     )
 
 
 def test_a_local_image_of_the_asked_version_is_preferred() -> None:
     present = {**BUILT, "sagemaker-emulator/mxnet-training:1.6.0": "sha256:own"}
-    resolved = resolve(ecr("mxnet-training:1.6.0-cpu-py3"), "train", present=present.get)
+    resolved = resolve(ecr("mxnet-training:1.6.0-cpu-py3"), present=present.get)
     assert (resolved.image_id, resolved.warnings) == ("sha256:own", ())
 
 
 def test_while_the_best_version_is_not_built_another_one_runs() -> None:
     present = {"sagemaker-emulator/mxnet-training:1.9.1": "sha256:new"}
-    resolved = resolve(ecr("mxnet-training:1.4.1-cpu-py3"), "train", present=present.get)
+    resolved = resolve(ecr("mxnet-training:1.4.1-cpu-py3"), present=present.get)
     assert resolved.image_id == "sha256:new"
     assert "not 1.4.1" in resolved.warnings[0]
 
@@ -191,7 +188,7 @@ def test_the_lowest_version_that_is_not_older_stands_in_else_the_newest(
 )
 def test_a_missing_image_is_refused_with_the_way_to_provide_it(reference: str, said: str) -> None:
     with pytest.raises(PermanentError) as refused:
-        resolve(reference, "train", present=lambda name: None)
+        resolve(reference, present=lambda name: None)
     assert f"'{reference}'" in str(refused.value)
     assert said in str(refused.value)
 
@@ -212,10 +209,9 @@ def test_the_names_of_a_region_carry_its_accounts_and_domain(
     assert suffix_of(region) == suffix
 
 
-def test_every_name_resolves_to_train_and_to_serve() -> None:
+def test_every_name_resolves_to_an_image() -> None:
     for uri in names_in("eu-west-1"):
-        for purpose in ("train", "serve"):
-            assert resolve(str(uri), purpose, present=BUILT.get).image in BUILT
+        assert resolve(str(uri), present=BUILT.get).image in BUILT
 
 
 def test_every_image_of_the_table_can_be_built() -> None:
