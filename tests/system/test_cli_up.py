@@ -125,19 +125,25 @@ def test_doctor_finds_the_running_emulator(emulator: Emulator) -> None:
     assert f"in use by the emulator with pid {emulator.process.pid}" in done.stdout
 
 
-def test_the_images_are_listed_and_take_the_names_of_a_region() -> None:
+def test_the_images_are_listed_and_take_the_names_of_a_region(tmp_path: Path) -> None:
     listed = [line.split("\t") for line in run("images", "list").stdout.splitlines()]
-    assert {name: state for name, state, *_ in listed}.keys() == {
+    assert {name.partition(":")[0] for name, *_ in listed} >= {
         "mxnet-training",
         "mxnet-inference",
         "chainer",
     }
-    tagged = run("images", "tag", "--region", "eu-west-3")
-    assert tagged.returncode == 0, tagged.stderr
-    for line in tagged.stdout.splitlines():
-        uri, image = line.split("\t")
-        assert ".dkr.ecr.eu-west-3.amazonaws.com/" in uri
-        assert image.startswith("sagemaker-emulator/")
+    nobody = ("--port", "0", "--state", str(tmp_path))
+    try:
+        tagged = run("images", "tag", "--region", "eu-west-3", *nobody)
+        assert tagged.returncode == 0, tagged.stderr
+        assert "No emulator is running" in tagged.stderr
+        names = dict(line.split("\t") for line in tagged.stdout.splitlines())
+        for uri, image in names.items():
+            assert ".dkr.ecr.eu-west-3.amazonaws.com/" in uri
+            assert image.startswith("sagemaker-emulator/")
+    finally:
+        untagged = run("images", "untag", "--region", "eu-west-3")
+    assert set(untagged.stdout.splitlines()) == names.keys()
 
 
 def test_the_aws_command_line_works_with_nothing_but_the_exports(
