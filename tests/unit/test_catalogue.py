@@ -129,6 +129,7 @@ def test_an_amazon_repository_has_a_local_image(name: str, image: str, warnings:
     assert len(resolved.warnings) == len(warnings)
     for warning, expected in zip(resolved.warnings, warnings, strict=True):
         assert expected in warning
+    assert [resolved.cpu_warning] == ([w for w in resolved.warnings if CPU in w] or [""])
 
 
 def test_account_and_region_do_not_matter() -> None:
