@@ -244,7 +244,7 @@ def test_a_script_learns_that_its_job_is_being_stopped(
     "image, script, hyperparameters",
     [
         (
-            "mxnet-training",
+            "mxnet-training:1.4.1",
             "mxnet_module.py",
             {"epochs": 1, "learning-rate": 0.1, "sagemaker_parameter_server_enabled": True},
         ),
