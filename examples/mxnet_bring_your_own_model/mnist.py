@@ -48,6 +48,7 @@ def train(data, hyperparameters=None, num_cpus=0, num_gpus=1, epochs=10):
     module.fit(
         training,
         eval_data=testing,
+        initializer=mx.init.Xavier(),
         optimizer="sgd",
         optimizer_params={"learning_rate": learning_rate},
         eval_metric="acc",

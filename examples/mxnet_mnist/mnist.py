@@ -93,6 +93,7 @@ def train(arguments, hosts, host, gpus):
         training,
         eval_data=testing,
         kvstore=kvstore,
+        initializer=mx.init.Xavier(),
         optimizer="sgd",
         optimizer_params={"learning_rate": arguments.learning_rate},
         eval_metric="acc",

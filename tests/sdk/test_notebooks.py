@@ -13,7 +13,7 @@ from tests.system.running_emulator import Emulator, eventually
 
 NOTEBOOKS = sorted(notebooks.EXAMPLES.glob("*/*.ipynb"))
 # Right answers among the 360 bundled digits that are held out.
-ENOUGH = 0.9
+ENOUGH = 0.95
 
 Shells = Callable[[str], Shell]
 

@@ -34,7 +34,7 @@ MNIST = Path(os.environ["SAGEMAKER_EMULATOR_TEST_DATA"], "mnist").resolve()
 
 Open = Callable[[str], Shell]
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 TRAIN_AND_DEPLOY = FOLDER / "000-mxnet-mnist-elastic-inference-notebook.rst"
 OWN_MODEL = FOLDER / "001-mxnet-mnist-byom.rst"
