@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -159,8 +160,20 @@ def _graph(names: Iterable[str], outdated: Callable[[str], bool]) -> dict[str, t
     return {name: tuple(p for p in parents if p in graph) for name, parents in graph.items()}
 
 
+def _awaited(graph: dict[str, tuple[str, ...]]) -> Counter[str]:
+    """Return how many others wait for each node, directly or not."""
+    needed: dict[str, set[str]] = {}
+    for node in TopologicalSorter(graph).static_order():
+        needed[node] = set(graph[node]).union(*(needed[parent] for parent in graph[node]))
+    return Counter(parent for parents in needed.values() for parent in parents)
+
+
 def _run(graph: dict[str, tuple[str, ...]], make: Callable[[str], None]) -> list[str]:
-    """Call `make` for every node after those it needs, several at a time; stops at a failure."""
+    """Call `make` for every node after those it needs, several at a time; stops at a failure.
+
+    What most others wait for comes first.
+    """
+    awaited = _awaited(graph)
     sorter = TopologicalSorter(graph)
     sorter.prepare()
     running: dict[Future[None], str] = {}
@@ -168,7 +181,8 @@ def _run(graph: dict[str, tuple[str, ...]], make: Callable[[str], None]) -> list
     with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="images") as pool:
         try:
             while sorter.is_active():
-                running.update({pool.submit(make, node): node for node in sorter.get_ready()})
+                ready = sorted(sorter.get_ready(), key=awaited.__getitem__, reverse=True)
+                running.update({pool.submit(make, node): node for node in ready})
                 for finished in wait(running, return_when=FIRST_COMPLETED).done:
                     node = running.pop(finished)
                     finished.result()

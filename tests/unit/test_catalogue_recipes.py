@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.catalogue import debian
+from emulator.catalogue import build, debian
 from emulator.catalogue.build import _graph as graph
 from emulator.catalogue.build import _run as run
 from emulator.catalogue.recipes import (
@@ -148,6 +148,13 @@ def test_only_what_is_outdated_is_built_and_after_what_it_needs() -> None:
     assert order.index("mxnet-environment") < order.index("mxnet:1.4.1")
     assert order.index("mxnet:1.4.1 packages") < order.index("mxnet:1.4.1")
     assert order.index("mxnet:1.4.1") < order.index("mxnet-training:1.4.1")
+
+
+def test_what_most_others_wait_for_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "_PARALLEL", 1)
+    order: list[str] = []
+    run(graph(WANTED, lambda name: True), order.append)
+    assert set(order[:3]) == {"base", "builder", "mxnet-environment packages"}
 
 
 def test_a_failure_stops_the_rest() -> None:
