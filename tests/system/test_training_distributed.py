@@ -1,7 +1,6 @@
 """Training on two hosts with the frameworks' own means: MXNet's parameter server, Chainer's MPI."""
 
 import time
-from typing import Any
 
 import pytest
 from framework_jobs import CHAINER, run_script
@@ -26,42 +25,33 @@ def order_of(emulator: Emulator, name: str) -> str:
     return found
 
 
-@pytest.mark.parametrize(
-    "program, hyperparameters",
-    [
-        pytest.param("mxnet_cluster.py", {}, id="on the servers"),
-        pytest.param(
-            "mxnet_module.py", {"epochs": 1, "learning-rate": 0.1}, id="servers left idle"
-        ),
-    ],
-)
-def test_two_hosts_with_parameter_servers_train_one_model(
-    emulator: Emulator, program: str, hyperparameters: dict[str, Any]
-) -> None:
-    name = unique("servers")
-    bucket = run_script(
-        emulator, name, program, hosts=2, hyperparameters={**SERVERS, **hyperparameters}
-    )
-    job = emulator.ended(name)
+def assert_one_model(emulator: Emulator, name: str, bucket: str, *, file: str) -> None:
+    """Assert that both hosts ended well and left one model between them, and nothing else."""
+    job = emulator.ended(name, within=120)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert sorted(order_of(emulator, name).split(", ")) == ["algo-1 with 0", "algo-2 with 0"]
-    assert {"model-symbol.json", "model-0000.params"} <= set(model(emulator, bucket, name))
+    assert file in model(emulator, bucket, name)
     for host in HOSTS:
         assert any("Reporting training SUCCESS" in line for line in output_of(emulator, name, host))
     assert_gone(emulator, name)
 
 
-def test_both_workers_join_the_servers_and_write_to_streams_of_their_own(
-    emulator: Emulator,
-) -> None:
-    name = unique("workers")
-    run_script(emulator, name, "mxnet_cluster.py", hosts=2, hyperparameters=SERVERS)
-    assert emulator.ended(name)["TrainingJobStatus"] == "Completed"
+def test_two_hosts_train_one_model_over_parameter_servers(emulator: Emulator) -> None:
+    name = unique("servers")
+    bucket = run_script(emulator, name, "mxnet_cluster.py", hosts=2, hyperparameters=SERVERS)
+    assert_one_model(emulator, name, bucket, file="model-0000.params")
     ranks = [
         [line for line in output_of(emulator, name, host) if line.startswith("INFO:root:worker")]
         for host in HOSTS
     ]
     assert sorted(ranks) == [["INFO:root:worker 0 of 2"], ["INFO:root:worker 1 of 2"]]
+
+
+def test_servers_that_nobody_uses_do_not_keep_the_job_from_ending(emulator: Emulator) -> None:
+    name = unique("idle")
+    idle = {**SERVERS, "epochs": 1, "learning-rate": 0.1}
+    bucket = run_script(emulator, name, "mxnet_module.py", hosts=2, hyperparameters=idle)
+    assert_one_model(emulator, name, bucket, file="model-0000.params")
 
 
 def test_a_killed_host_ends_the_job_and_the_other_host_at_once(emulator: Emulator) -> None:
@@ -122,10 +112,6 @@ def test_two_hosts_train_one_model_by_mpi(emulator: Emulator) -> None:
         hosts=2,
         hyperparameters={"sagemaker_use_mpi": True},
     )
-    job = emulator.ended(name, within=120)
-    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    assert sorted(order_of(emulator, name).split(", ")) == ["algo-1 with 0", "algo-2 with 0"]
-    assert "model.npz" in model(emulator, bucket, name)
+    assert_one_model(emulator, name, bucket, file="model.npz")
     assert any("Process rank: 1" in line for line in output_of(emulator, name, "algo-1"))
     assert any("MPI process finished." in line for line in output_of(emulator, name, "algo-2"))
-    assert_gone(emulator, name)
