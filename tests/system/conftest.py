@@ -6,6 +6,7 @@ for the whole run; a test that kills or configures its own uses `launched`.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running_emulator import IMAGE, Emulator, engine, start
@@ -20,6 +21,14 @@ def image() -> str:
     finally:
         client.close()
     return IMAGE
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    """Open a client of the engine, for tests of containers without an emulator."""
+    client = engine()
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

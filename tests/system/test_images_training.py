@@ -1,7 +1,6 @@
 """What a script meets in the training images, and how its failures end (contract B7, B8)."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,6 @@ HYPERPARAMETERS = {
     "units": [64, 10],
     "yes": True,
 }
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module", params=["mxnet-training:1.4.1", "mxnet-training:1.9.1", "chainer"])

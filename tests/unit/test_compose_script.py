@@ -1,27 +1,17 @@
 """How scripts/compose.py finds docker-compose; nothing is ever installed here."""
 
-import importlib.util
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "compose.py"
+from scripts_of_tree import load
 
 
 @pytest.fixture(scope="module")
 def compose() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compose_script", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    spec.loader.exec_module(module)
-    sys.dont_write_bytecode = written
-    return module
+    return load("compose")
 
 
 @pytest.fixture

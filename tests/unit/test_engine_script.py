@@ -1,9 +1,7 @@
 """How scripts/engine.py finds an engine; nothing is ever installed here."""
 
-import importlib.util
 import os
 import socketserver
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -13,20 +11,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "engine.py"
+from scripts_of_tree import load
 
 
 @pytest.fixture(scope="module")
 def engine() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("engine_script", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    spec.loader.exec_module(module)
-    sys.dont_write_bytecode = written
-    return module
+    return load("engine")
 
 
 @pytest.fixture
