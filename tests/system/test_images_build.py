@@ -1,7 +1,6 @@
 """Building and listing the images on a real engine."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -13,13 +12,6 @@ from emulator.catalogue.recipes import FINAL, WANTED, source_directory
 from emulator.errors import PermanentError
 
 pytestmark = pytest.mark.docker
-
-
-@pytest.fixture
-def client() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
 
 
 def test_what_is_up_to_date_is_not_built_again() -> None:

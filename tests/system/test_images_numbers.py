@@ -3,7 +3,6 @@
 import ast
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -15,13 +14,6 @@ from emulator.catalogue.table import local_name
 
 pytestmark = pytest.mark.docker
 ROWS = [[1.0, 2.0], [0.1, 0.7], [-3.3, 1e-3], [123.456, 7.89]]
-
-
-@pytest.fixture
-def client() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
 
 
 def in_process(client: docker.DockerClient, image: str, root: Path, script: str) -> list[str]:
