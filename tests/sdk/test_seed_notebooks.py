@@ -24,6 +24,7 @@ from PIL import Image
 
 from emulator.catalogue import naming
 from examples.digits.dataset import Digits, mnist
+from examples.local_mode import leftovers
 from tests.system.running_emulator import Emulator, engine, eventually, start
 
 FOLDER = Path(os.environ["SAGEMAKER_EMULATOR_TEST_NOTEBOOKS"])
@@ -103,9 +104,11 @@ def shell(emulator: Emulator, tmp_path: Path) -> Open:
 
 
 @pytest.fixture
-def local_port() -> None:
-    """Wait until nobody has the port of the SDK's local mode, which would answer in its place."""
+def local_mode() -> Iterator[None]:
+    """Wait until nobody has the port of local mode, who would answer in its place; tidy up."""
     eventually(lambda: not _answers(8080), within=180, what="port 8080 is free")
+    yield
+    leftovers.remove(REGION)
 
 
 def _answers(port: int) -> bool:
@@ -223,13 +226,13 @@ def test_chainer_trains_plots_and_deploys(version: str, shell: Open, digits: Dig
     measured(chainer(shell(version), digits, REMOTE))
 
 
-@pytest.mark.usefixtures("local_port")
+@pytest.mark.usefixtures("local_mode")
 @pytest.mark.parametrize("version", LOCAL_VERSIONS)
 def test_mxnet_trains_and_deploys_in_local_mode(version: str, shell: Open, digits: Digits) -> None:
     measured(train_and_deploy(shell(version), digits))
 
 
-@pytest.mark.usefixtures("local_port")
+@pytest.mark.usefixtures("local_mode")
 @pytest.mark.parametrize("version", LOCAL_VERSIONS)
 def test_chainer_trains_plots_and_deploys_in_local_mode(
     version: str, shell: Open, digits: Digits
