@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from environments import Shell
+from environments import ROOT, Shell
 from outside import Outside
 
 from tests.system.running_emulator import Emulator, engine, eventually, unique
@@ -152,6 +152,17 @@ def test_a_script_becomes_a_prediction(
     sagemaker = emulator.client("sagemaker")
     eventually(lambda: not sagemaker.list_endpoints(NameContains=name)["Endpoints"])
     assert sagemaker.list_models(NameContains=name)["Models"] == []
+
+
+def test_the_example_tells_digits_right(shell: Shells, emulator: Emulator) -> None:
+    example = str(ROOT / "examples/sdk_v3/train_and_deploy.py")
+    run_it = f"import runpy; runpy.run_path({example!r}, run_name='__main__')"
+    printed = shell("v3").python(run_it)
+    told = re.search(r"^(\S+)% of 300 digits are told right$", printed, re.MULTILINE)
+    assert told, printed[-3000:]
+    assert float(told[1]) >= 95
+    listed = emulator.client("sagemaker").list_endpoints
+    eventually(lambda: not listed(NameContains="mnist-v3")["Endpoints"], what="it is gone")
 
 
 def test_a_failing_script_raises_with_our_reason(shell: Shells) -> None:
