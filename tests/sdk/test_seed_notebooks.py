@@ -41,8 +41,6 @@ TRAIN_AND_DEPLOY = FOLDER / "000-mxnet-mnist-elastic-inference-notebook.rst"
 OWN_MODEL = FOLDER / "001-mxnet-mnist-byom.rst"
 CHAINER = FOLDER / "003-chainer-mnist.rst"
 
-# Local mode is as good with v2; test_local_mode.py runs that on fewer digits.
-LOCAL_VERSIONS = ["v1"]
 # What a user changes to leave local mode; both notebooks are written for it.
 REMOTE = {
     TRAIN_AND_DEPLOY: {
@@ -227,13 +225,13 @@ def test_chainer_trains_plots_and_deploys(version: str, shell: Open, digits: Dig
 
 
 @pytest.mark.usefixtures("local_mode")
-@pytest.mark.parametrize("version", LOCAL_VERSIONS)
+@pytest.mark.parametrize("version", ["v1", "v2"])
 def test_mxnet_trains_and_deploys_in_local_mode(version: str, shell: Open, digits: Digits) -> None:
     measured(train_and_deploy(shell(version), digits))
 
 
 @pytest.mark.usefixtures("local_mode")
-@pytest.mark.parametrize("version", LOCAL_VERSIONS)
+@pytest.mark.parametrize("version", ["v1", "v2"])
 def test_chainer_trains_plots_and_deploys_in_local_mode(
     version: str, shell: Open, digits: Digits
 ) -> None:
