@@ -4,10 +4,10 @@
     scripts/compose.py          find it; install it if there is none
     scripts/compose.py find     print the command that answers, else exit with 1
 
-Uses nothing but the standard library, so that it runs before anything is installed. It installs
-only as root, only on Debian or Ubuntu, from the distribution's own packages, and only when neither
-`docker-compose` nor the plugin of the `docker` command answers. The SDKs call `docker` itself, too:
-that comes with it. Doing it twice equals doing it once.
+Uses nothing but the standard library and its neighbour engine.py, so that it runs before anything
+is installed. It installs only as root, only on Debian or Ubuntu, from the distribution's own
+packages, and only when neither `docker-compose` nor the plugin of the `docker` command answers. The
+SDKs call `docker` itself, too: that comes with it. Doing it twice equals doing it once.
 """
 
 import argparse
@@ -15,6 +15,8 @@ import os
 import shutil
 import subprocess
 import sys
+
+from engine import Refused, run, say
 
 ANSWER_SECONDS = 20.0
 # In the order in which they are asked. Version 1 of the SDK knows the first one only.
@@ -24,16 +26,6 @@ PACKAGES = {
     "docker-compose": ("docker-compose", "docker-compose-v2"),
     "docker": ("docker.io", "docker-cli"),
 }
-
-
-class Refused(Exception):
-    """There is none and this script may or can not install one; the text says what to do."""
-
-
-def say(text: str) -> None:
-    """Tell the user, at once and not on standard output, which `find` keeps for its answer."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
 
 
 def answer(command: tuple[str, ...]) -> str | None:
@@ -102,18 +94,7 @@ def install(absent: list[str]) -> None:
 
 def apt(*arguments: str) -> None:
     """Run apt-get quietly; raises Refused with the end of its output if it fails."""
-    done = subprocess.run(
-        ["apt-get", *arguments],
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        tail = "\n".join(done.stdout.splitlines()[-15:])
-        raise Refused(f"`apt-get {' '.join(arguments)}` failed:\n{tail}")
+    run("apt-get", *arguments, DEBIAN_FRONTEND="noninteractive")
 
 
 def provide() -> tuple[str, str] | None:

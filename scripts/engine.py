@@ -33,7 +33,7 @@ PACKAGES = ("docker.io", "iptables", "ca-certificates")
 
 
 class Refused(Exception):
-    """There is no engine and this script may or can not provide one; the text says what to do."""
+    """What is wanted is not there and can or may not be provided; the text says what to do."""
 
 
 class UnixConnection(http.client.HTTPConnection):

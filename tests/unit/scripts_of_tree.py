@@ -2,6 +2,8 @@
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +16,18 @@ def load(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    spec.loader.exec_module(module)
-    sys.dont_write_bytecode = written
+    with _as_when_run():
+        spec.loader.exec_module(module)
     return module
+
+
+@contextmanager
+def _as_when_run() -> Iterator[None]:
+    """Let a script import its neighbours."""
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    sys.path.insert(0, str(_SCRIPTS))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(_SCRIPTS))
+        sys.dont_write_bytecode = written
