@@ -44,7 +44,7 @@ class Recipe:
 
     @property
     def version(self) -> str:
-        """The framework's version, the build argument VERSION; empty without one."""
+        """The framework's or algorithm's version, the build argument VERSION; empty without one."""
         return self.name.partition(":")[2]
 
 
@@ -64,6 +64,7 @@ RECIPES = {
         Recipe("mxnet-inference:1.4.1", ("mxnet:1.4.1",), toolkit=True),
         Recipe("mxnet-inference:1.9.1", ("mxnet:1.9.1",), toolkit=True),
         Recipe("sagemaker-mxnet:1.4.1", ("mxnet:1.4.1",), toolkit=True),
+        Recipe("image-classification:1", ("mxnet:1.9.1",), toolkit=True),
         Recipe("chainer:7.8.1", ("chainer-environment",), toolkit=True),
         Recipe("emulator-environment", _BOTH, wheels=True),
         Recipe("emulator", ("emulator-environment",), source=True),

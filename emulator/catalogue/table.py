@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from emulator.catalogue.uris import ImageUri, suffix_of
+from emulator.catalogue.uris import ImageUri, parse_image_uri, suffix_of
 
 REPOSITORY_PREFIX = "sagemaker-emulator/"
 
@@ -20,6 +20,7 @@ class Contents:
     """What is inside one of our images.
 
     Attributes:
+        framework: or the algorithm.
         versions: one image for each, from the oldest to the newest.
     """
 
@@ -60,12 +61,27 @@ def local_name(image: str) -> str:
     return REPOSITORY_PREFIX + (image if ":" in image else f"{image}:latest")
 
 
+def metrics_of(reference: str) -> dict[str, str]:
+    """Return what Amazon measures of its own algorithm: regular expression by metric name.
+
+    Args:
+        reference: an image as a client names it; any but an algorithm's has no metrics.
+    """
+    uri = parse_image_uri(reference)
+    return dict(_table()["algorithms"].get(uri.repository, {})) if uri else {}
+
+
 def names_in(region: str) -> Iterator[ImageUri]:
-    """Yield the exact names by which the SDKs ask for a framework's CPU image in a region."""
+    """Yield the exact names by which the SDKs ask for CPU images and algorithms in a region."""
     for row in _table()["names"]:
         accounts = _table()["accounts"][row["accounts"]]
-        account = accounts.get(region, accounts["default"])
-        for python, versions in row["versions"].items():
-            for version in versions:
-                tag = f"{version}-cpu-{python}"
-                yield ImageUri(account, region, suffix_of(region), row["repository"], tag)
+        account = accounts.get(region, accounts.get("default"))
+        for tag in _tags(row) if account else ():
+            yield ImageUri(account, region, suffix_of(region), row["repository"], tag)
+
+
+def _tags(row: dict[str, Any]) -> Iterator[str]:
+    yield from row.get("tags", ())
+    for python, versions in row.get("versions", {}).items():
+        for version in versions:
+            yield f"{version}-cpu-{python}"

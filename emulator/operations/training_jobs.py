@@ -10,6 +10,7 @@ from emulator.kinds import TRAINING_JOB
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle.training_job import FINAL, Event, Phase
 from emulator.operations import tags
+from emulator.operations.algorithms import with_metrics
 from emulator.operations.listing import Listing
 from emulator.operations.registry import operation
 from emulator.operations.training_job_request import check, with_defaults
@@ -29,8 +30,10 @@ def create(call: Call, request: Document) -> Document:
     labels = tags.given(request)
     check(call, request)
     at = now()
+    described = with_defaults(request)
     document = {
-        **with_defaults(request),
+        **described,
+        "AlgorithmSpecification": with_metrics(described["AlgorithmSpecification"]),
         **_rules_left_alone(request, at),
         "TrainingJobArn": arns.of(call.scope, TRAINING_JOB.arn_segment, name),
         "ModelArtifacts": {"S3ModelArtifacts": _artifacts(name, request["OutputDataConfig"])},

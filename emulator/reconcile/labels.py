@@ -16,6 +16,8 @@ HOST = LABEL_PREFIX + "host"
 GENERATION = LABEL_PREFIX + "generation"
 VARIANT = LABEL_PREFIX + "variant"
 INSTANCE_ID = LABEL_PREFIX + "instance-id"
+ALGORITHM = LABEL_PREFIX + "algorithm"
+"""On an image of ours that is one of Amazon's algorithms, and so on its containers."""
 
 
 def of(kind: Kind, scope: Scope, name: str, **more: str) -> dict[str, str]:

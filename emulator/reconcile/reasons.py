@@ -8,6 +8,9 @@ from emulator.call import Document
 LIMIT = 1024
 """Characters a FailureReason may have (contract B3)."""
 
+CUSTOMER_ERROR = 2
+"""Exit code by which Amazon's algorithms say that data or settings are at fault (contract B4)."""
+
 INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
 INTERRUPTED = (
     "InternalServerError: The emulator was stopped while this training job was running."
@@ -69,13 +72,17 @@ def start(detail: str) -> str:
     return _cut(f"ClientError: The training container could not be started: {detail}")
 
 
-def exit_code(failure: str, code: int, *, out_of_memory: bool) -> str:
+def exit_code(
+    failure: str, code: int, *, out_of_memory: bool, built_in_algorithm: bool = False
+) -> str:
     """Return the reason for a container that ended in failure.
 
     Args:
         failure: text of /opt/ml/output/failure, empty without one.
         code: the exit code.
         out_of_memory: the container was killed for memory.
+        built_in_algorithm: the container is one of Amazon's algorithms, whose exit code says whose
+            fault it is (contract B4).
     """
     suffix = f", exit code: {code}"
     if out_of_memory and not failure:
@@ -83,7 +90,8 @@ def exit_code(failure: str, code: int, *, out_of_memory: bool) -> str:
             "ClientError: Please use an instance type with more memory, or reduce the size of"
             f" training data processed on an instance.{suffix}"
         )
-    prefix = "AlgorithmError: "
+    customers_fault = built_in_algorithm and code == CUSTOMER_ERROR
+    prefix = "ClientError: " if customers_fault else "AlgorithmError: "
     return prefix + _shortened(failure, LIMIT - len(prefix) - len(suffix)) + suffix
 
 

@@ -263,7 +263,12 @@ class TrainingJobs:
             written = self._workspace(record, first.labels[labels.HOST]).failure_text()
             output = self._launcher.logs(first.handle, follow=False)
             text = completed(written, (line.text for line in output))
-            return reasons.exit_code(text, first.exit_code or 0, out_of_memory=first.out_of_memory)
+            return reasons.exit_code(
+                text,
+                first.exit_code or 0,
+                out_of_memory=first.out_of_memory,
+                built_in_algorithm=labels.ALGORITHM in first.labels,
+            )
         return reasons.REMOVED if len(hosts) < len(contract.hosts(record.document)) else ""
 
     def _tell_order(self, record: Record, hosts: list[Observed]) -> None:

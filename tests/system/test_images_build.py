@@ -38,7 +38,7 @@ def test_the_listing_needs_no_sources(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_the_newest_version_is_the_latest(client: docker.DockerClient) -> None:
-    for name, versions in (("mxnet-training", ["1.4.1", "1.9.1"]), ("sagemaker-mxnet", ["1.4.1"])):
+    for name, versions in (("mxnet-training", ["1.4.1", "1.9.1"]), ("image-classification", ["1"])):
         tags = [*versions, "latest"]
         built = [client.images.get(f"sagemaker-emulator/{name}:{tag}") for tag in tags]
         assert built[-1].id == built[-2].id

@@ -119,6 +119,8 @@ def test_any_other_tag_says_nothing(tag: str) -> None:
         ("sagemaker-mxnet-serving-eia:1.4.0-cpu-py3", "mxnet-inference:1.4.1", ["not 1.4.0"]),
         ("sagemaker-chainer:7.8.1-cpu-py3", "chainer:7.8.1", []),
         ("sagemaker-chainer:5.0.0-gpu-py3", "chainer:7.8.1", ["runs on Chainer 7.8.1", CPU]),
+        ("image-classification:1", "image-classification:latest", []),
+        ("image-classification:latest", "image-classification:latest", []),
     ],
 )
 def test_an_amazon_repository_has_a_local_image(name: str, image: str, warnings: list[str]) -> None:
@@ -185,6 +187,7 @@ def test_the_lowest_version_that_is_not_older_stands_in_else_the_newest(
         (ecr("tensorflow-training:2.1-cpu-py3"), "stands in for the repository 'tensorflow-train"),
         (ecr("mxnet-training:1.2-cpu-py3"), "emulator images build mxnet-training:1.4.1."),
         (ecr("mxnet-training:latest"), "sagemaker-emulator images build mxnet-training:1.9.1."),
+        (ecr("image-classification:1"), "emulator images build image-classification:1."),
     ],
 )
 def test_a_missing_image_is_refused_with_the_way_to_provide_it(reference: str, said: str) -> None:
@@ -208,6 +211,27 @@ def test_the_names_of_a_region_carry_its_accounts_and_domain(
     names = [str(uri) for uri in names_in(region)]
     assert f"{account}.dkr.ecr.{region}.{suffix}/mxnet-training:1.4.1-cpu-py3" in names
     assert suffix_of(region) == suffix
+
+
+@pytest.mark.parametrize(
+    "region, name",
+    [
+        ("us-west-2", "433757028032.dkr.ecr.us-west-2.amazonaws.com/image-classification"),
+        ("cn-north-1", "390948362332.dkr.ecr.cn-north-1.amazonaws.com.cn/image-classification"),
+    ],
+)
+def test_an_algorithm_has_its_own_account_in_each_region(region: str, name: str) -> None:
+    names = [str(uri) for uri in names_in(region)]
+    assert [each for each in names if "image-classification" in each] == [
+        f"{name}:1",
+        f"{name}:latest",
+    ]
+
+
+def test_a_region_without_the_algorithm_has_no_name_for_it() -> None:
+    names = [str(uri) for uri in names_in("xx-nowhere-1")]
+    assert names
+    assert not [name for name in names if "image-classification" in name]
 
 
 def test_every_name_resolves_to_an_image() -> None:

@@ -110,3 +110,20 @@ def test_of_any_other_long_text_the_beginning_is_kept(failure: str) -> None:
     reason = reasons.exit_code(failure, 1, out_of_memory=False)
     assert len(reason) == reasons.LIMIT
     assert reason.endswith("éé, exit code: 1")
+
+
+@pytest.mark.parametrize(
+    "code, built_in_algorithm, reason",
+    [
+        (2, True, "ClientError: no labels, exit code: 2"),
+        (1, True, "AlgorithmError: no labels, exit code: 1"),
+        (2, False, "AlgorithmError: no labels, exit code: 2"),
+    ],
+)
+def test_an_algorithm_of_amazon_says_whose_fault_it_is(
+    code: int, built_in_algorithm: bool, reason: str
+) -> None:
+    said = reasons.exit_code(
+        "no labels", code, out_of_memory=False, built_in_algorithm=built_in_algorithm
+    )
+    assert said == reason
