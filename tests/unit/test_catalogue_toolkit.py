@@ -141,6 +141,18 @@ def test_nothing_but_ping_and_invocations_is_answered(
     assert call(load("application").Application(Handler("")), method, path)[0] == status
 
 
+def test_a_service_may_say_how_batch_transform_is_to_call(load: Any) -> None:
+    class Particular(Handler):
+        def execution_parameters(self) -> dict[str, Any]:
+            return {"BatchStrategy": "SINGLE_RECORD"}
+
+    application = load("application").Application(Particular(""))
+    status, headers, body = call(application, "GET", "/execution-parameters")
+    assert (status, headers["Content-Type"]) == ("200 OK", "application/json")
+    assert body == b'{"BatchStrategy": "SINGLE_RECORD"}'
+    assert call(application, "POST", "/execution-parameters")[0] == "404 Not Found"
+
+
 @pytest.mark.parametrize(
     "submitted, program, present, expected",
     [

@@ -1,5 +1,8 @@
 """The WSGI application of `serve`: /ping and /invocations around an AWS handler service.
 
+A service that also has `execution_parameters()` has it answered to batch transform, which asks
+before its first request; /execution-parameters of any other is not found, as SageMaker allows.
+
 Amazon's images put the same handlers behind a Java server. The handlers only ever see that
 server's *context* object, so a small one stands in for it here. Status codes and bodies are the
 handler's own. One prediction at a time per worker: an MXNet Module may not be shared by threads.
@@ -67,14 +70,16 @@ def body_of(response: Any) -> bytes:
 
 
 class Application:
-    """The two paths that SageMaker calls.
+    """The paths that SageMaker calls.
 
     Args:
-        service: an initialized handler service: ``handle(data, context) -> [response]``.
+        service: an initialized handler service: ``handle(data, context) -> [response]`` and, if it
+            cares, ``execution_parameters() -> dict``.
     """
 
     def __init__(self, service: Any) -> None:
         self._service = service
+        self._execution_parameters = getattr(service, "execution_parameters", None)
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -83,6 +88,9 @@ class Application:
             status, content_type, body = 200, "application/json", b'{"status": "Healthy!"}\n'
         elif route == ("POST", "/invocations"):
             status, content_type, body = self._invoke(environ)
+        elif route == ("GET", "/execution-parameters") and self._execution_parameters:
+            status, content_type = 200, "application/json"
+            body = body_of(self._execution_parameters())
         else:
             status, content_type, body = 404, "text/plain; charset=utf-8", b"Not found\n"
         start_response(
