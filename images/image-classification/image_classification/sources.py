@@ -1,0 +1,267 @@
+"""Where images come from: record files, Pipe mode's streams, and raw images with a .lst file.
+
+A source gives the encoded images of an epoch, each with the label to train with. Of several hosts,
+each reads its share, and all read equally many: hosts that train together wait for each other's
+batches. Labels are judged here; nothing here decodes a picture (`batches` does).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from image_classification import listings, recordio
+from image_classification.channels import Channel
+from image_classification.errors import CustomerError
+from image_classification.hyperparameters import Configuration
+from image_classification.labels import Labels
+
+# The platform makes the next epoch's FIFO after the last one's was closed.
+_FIFO_DEADLINE_SECONDS = 120.0
+_FIFO_POLL_SECONDS = 0.05
+# What a FIFO hands over at once; its own buffer is 64 KB.
+_STREAM_BUFFER_BYTES = 1 << 20
+
+T = TypeVar("T")
+
+_NOTHING_PIPED = (  # contract B4
+    "Got empty batch from pipe. Please check if the manifest file contains valid batches and the "
+    "value of training job parameter AttributeNames matches attributes names in the augmented "
+    "manifest."
+)
+
+
+class Example(NamedTuple):
+    """An encoded image and what it shows.
+
+    Attributes:
+        image: the bytes of a JPEG or PNG file.
+        label: float32; the number of the class, shape (1,), or with `multi_label` a 0 or 1 for
+            each class, shape (num_classes,).
+        name: what messages call the image.
+    """
+
+    image: bytes
+    label: np.ndarray
+    name: str = "An image"
+
+
+class Source(Protocol):
+    """Gives a host its examples, epoch by epoch."""
+
+    count: int | None
+    """How many examples this host reads in each epoch; None if only the stream's end will tell."""
+
+    def epoch(self, number: int) -> Iterator[Example]:
+        """Yield the examples of epoch `number` (from 0), at least one.
+
+        Raises:
+            CustomerError: the data can't be trained with; says which image and why.
+        """
+
+
+class Share(NamedTuple):
+    """Which examples a host reads: number `part` of every `parts`."""
+
+    part: int
+    parts: int
+
+    def of(self, items: Iterator[T]) -> Iterator[tuple[int, T]]:
+        """Yield this host's items with their numbers; an incomplete last round is left out."""
+        for number, item in enumerate(items):
+            if number % self.parts == self.part:
+                mine = number, item
+            if number % self.parts == self.parts - 1:
+                yield mine
+
+
+class RecordFile:
+    """A file of image records, read in any order; shuffled anew in each epoch of training."""
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        offsets: array[int],
+        name: str,
+        labels: Labels,
+        share: Share,
+        *,
+        shuffled: bool,
+        seed: int,
+        numbers: array[int] | None = None,
+    ) -> None:
+        """Take an open file and where its records begin, see `recordio.offsets`.
+
+        Args:
+            name: of the file, for messages.
+            seed: of the order; the same on all hosts, whose shares would overlap otherwise.
+            numbers: what messages call the images, when not by their place in the file.
+
+        Raises:
+            CustomerError: the file has fewer images than there are hosts.
+        """
+        self._file, self._offsets, self._name = file, offsets, name
+        self._labels, self._share, self._numbers = labels, share, numbers
+        self._shuffled, self._seed = shuffled, seed
+        images = len(offsets) - 1
+        self.count: int | None = images // share.parts
+        if not images:
+            raise CustomerError(f"{name} holds no images.")
+        if not self.count:
+            raise CustomerError(
+                f"{name} holds {images} images, fewer than the {share.parts} hosts of the job."
+            )
+
+    def epoch(self, number: int) -> Iterator[Example]:
+        order = np.arange(len(self._offsets) - 1)
+        if self._shuffled:
+            order = np.random.default_rng([self._seed, number]).permutation(order)
+        for index in order[self._share.part :: self._share.parts][: self.count]:
+            yield self._example(int(index))
+
+    def _example(self, index: int) -> Example:
+        begin, end = self._offsets[index], self._offsets[index + 1]
+        name = f"Image {index} of {self._name}"
+        if self._numbers is not None:
+            name = f"Line {self._numbers[index]} of {self._name}"
+        framed = os.pread(self._file.fileno(), end - begin, begin)
+        return _example(recordio.unframed(framed, name), self._labels, name)
+
+
+class RecordPipe:
+    """A .rec object that streams through Pipe mode's FIFOs, in its own order."""
+
+    count = None
+
+    def __init__(self, channel: Channel, labels: Labels, share: Share) -> None:
+        self._channel, self._labels, self._share = channel, labels, share
+
+    def epoch(self, number: int) -> Iterator[Example]:
+        name = f"the stream of channel {self._channel.name}"
+        example = None
+        with _fifo(self._channel.directory, number) as stream:
+            for index, record in self._share.of(recordio.read(stream, name)):
+                if record.startswith(recordio.MAGIC):
+                    raise CustomerError(
+                        f"Channel {self._channel.name} has RecordIO files inside of RecordIO "
+                        "records: set its RecordWrapperType to None."
+                    )
+                example = _example(record, self._labels, f"Image {index} of {name}")
+                yield example
+        if example is None:
+            raise CustomerError(f"Channel {self._channel.name} has no images, or fewer than hosts.")
+
+
+class ManifestPipe:
+    """An augmented manifest that streams through Pipe mode's FIFOs: image, label, image, ..."""
+
+    count = None
+
+    def __init__(self, channel: Channel, labels: Labels, share: Share) -> None:
+        self._channel, self._labels, self._share = channel, labels, share
+
+    def epoch(self, number: int) -> Iterator[Example]:
+        name = f"the stream of channel {self._channel.name}"
+        label = None
+        with _fifo(self._channel.directory, number) as stream:
+            pairs = _pairs(recordio.read(stream, name), name)
+            for index, (image, text) in self._share.of(pairs):
+                called = f"Image {index} of {name}"
+                label = self._labels.parse(text, called)
+                yield Example(image, label, called)
+        if label is None:
+            raise CustomerError(_NOTHING_PIPED)
+
+
+def open_source(
+    channel: Channel,
+    lst: Channel | None,
+    configuration: Configuration,
+    *,
+    part: int,
+    parts: int,
+    training: bool,
+    seed: int = 0,
+) -> Source:
+    """Return what gives the examples of a channel to one of several hosts.
+
+    Args:
+        lst: the channel of the .lst file when `channel` has raw images.
+        part, parts: this host's number from 0, and how many hosts there are.
+        training: shuffle each epoch anew; a stream keeps its order (contract B9, ShuffleConfig).
+        seed: of the order.
+
+    Raises:
+        CustomerError: a file is damaged or empty, or a .lst file does not fit its images.
+    """
+    labels = Labels(
+        configuration.num_classes, configuration.multi_label, channel.label_format == "class-id"
+    )
+    share = Share(part, parts)
+    if channel.mode == "Pipe":
+        # Records that the platform made are those of an augmented manifest (contract G2).
+        piped = ManifestPipe if channel.record_wrapper == "RecordIO" else RecordPipe
+        return piped(channel, labels, share)
+    if lst is None:
+        path = _only_file(channel, ".rec")
+        offsets = recordio.offsets(path)
+        return RecordFile(
+            path.open("rb"), offsets, path.name, labels, share, shuffled=training, seed=seed
+        )
+    path = _only_file(lst, ".lst")
+    packed = listings.pack(path, channel.directory, labels, configuration.resize)
+    return RecordFile(
+        packed.file,
+        packed.offsets,
+        path.name,
+        labels,
+        share,
+        shuffled=training,
+        seed=seed,
+        numbers=packed.lines,
+    )
+
+
+def _only_file(channel: Channel, suffix: str) -> Path:
+    files = [path for path in channel.files if path.suffix == suffix]
+    if len(files) != 1:
+        raise CustomerError(
+            f"Channel {channel.name} must have exactly one {suffix} file, but has {len(files)}."
+        )
+    return files[0]
+
+
+def _example(record: bytes, labels: Labels, name: str) -> Example:
+    values, image = recordio.unpack_image(record, name)
+    return Example(image, labels.of(values, name), name)
+
+
+def _pairs(records: Iterator[bytes], name: str) -> Iterator[tuple[bytes, bytes]]:
+    for number, image in enumerate(records):
+        label = next(records, None)
+        if label is None:
+            raise CustomerError(f"Image {number} of {name}, the last one, has no label after it.")
+        yield image, label
+
+
+def _fifo(directory: Path, epoch: int) -> BinaryIO:
+    """Open the FIFO of an epoch, as soon as the platform has made it (contract B9).
+
+    Raises:
+        TimeoutError: it has not.
+    """
+    path = directory.with_name(f"{directory.name}_{epoch}")
+    deadline = time.monotonic() + _FIFO_DEADLINE_SECONDS
+    while True:
+        try:
+            return open(path, "rb", buffering=_STREAM_BUFFER_BYTES)
+        except FileNotFoundError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"The platform made no {path} in time.") from None
+            time.sleep(_FIFO_POLL_SECONDS)
