@@ -15,6 +15,7 @@ import functools, json, logging, sys, warnings
 warnings.simplefilter("ignore")
 logging.disable(logging.CRITICAL)
 from sagemaker import utils
+from sagemaker.amazon.amazon_estimator import get_image_uri
 from sagemaker.fw_utils import create_image_uri
 # It would be read from disk for every name.
 utils._botocore_resolver = functools.cache(utils._botocore_resolver)
@@ -34,6 +35,8 @@ def names(region):
     for version in ("4.0.0", "4.1.0", "5.0.0"):
         for python in ("py2", "py3"):
             yield create_image_uri(region, "chainer", "local", version, python)
+    for version in ("1", "latest"):
+        yield get_image_uri(region, "image-classification", version)
 
 print(json.dumps({region: list(names(region)) for region in sys.argv[1:]}))
 """
@@ -60,6 +63,7 @@ def names(region):
                             **(accelerated if scope == "eia" else {}))
                     except ValueError:
                         pass  # the SDK knows no such image
+    yield image_uris.retrieve("image-classification", region)
 
 print(json.dumps({region: list(names(region)) for region in sys.argv[1:]}))
 """
