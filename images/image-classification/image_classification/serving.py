@@ -14,6 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import cv2
 import mxnet as mx
 import numpy as np
 from PIL import Image
@@ -74,7 +75,7 @@ class Model:
         """Return the probability of each class.
 
         Args:
-            pixels: of one picture: float32, channels first, 0 to 255.
+            pixels: of one picture: channels first, 0 to 255.
         """
         self._executor.arg_dict["data"][:] = pixels[np.newaxis]
         [probabilities] = self._executor.forward(is_train=False)[:1]
@@ -213,9 +214,11 @@ def prepared(data: bytes, shape: tuple[int, int, int]) -> np.ndarray:
         picture = pictures.decode(data)
     except pictures.NotAPicture as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"The body is no picture: {error}") from None
-    _, height, width = shape
+    channels, height, width = shape
     stretched = pictures.stretched(picture, height, width)
-    return np.ascontiguousarray(stretched.transpose(2, 0, 1), dtype=np.float32)
+    if channels == 1:
+        stretched = cv2.cvtColor(stretched, cv2.COLOR_RGB2GRAY)[:, :, np.newaxis]
+    return stretched.transpose(2, 0, 1)
 
 
 def check_size(data: bytes) -> None:
