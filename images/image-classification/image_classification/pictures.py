@@ -190,7 +190,7 @@ def _transformed(
     matrix = turned @ np.array([[1, shear], [0, 1]]) @ np.diag([stretch, 1 / stretch])
     top, left = _corner(picture, height, width, down, right)
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    shift = centre - matrix @ (centre + [left, top])
+    shift = centre - matrix @ (centre + np.array([left, top]))
     return cv2.warpAffine(
         picture,
         np.column_stack([matrix, shift]),
