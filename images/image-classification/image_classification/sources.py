@@ -147,11 +147,6 @@ class RecordPipe:
         example = None
         with _fifo(self._channel.directory, number) as stream:
             for index, record in self._share.of(recordio.read(stream, name)):
-                if record.startswith(recordio.MAGIC):
-                    raise CustomerError(
-                        f"Channel {self._channel.name} has RecordIO files inside of RecordIO "
-                        "records: set its RecordWrapperType to None."
-                    )
                 example = _example(record, self._labels, f"Image {index} of {name}")
                 yield example
         if example is None:
@@ -244,6 +239,11 @@ def _example(record: bytes, labels: Labels, name: str) -> Example:
 
 def _pairs(records: Iterator[bytes], name: str) -> Iterator[tuple[bytes, bytes]]:
     for number, image in enumerate(records):
+        if image.startswith(recordio.MAGIC):
+            raise CustomerError(
+                f"Image {number} of {name} is a RecordIO file in a record: set RecordWrapperType "
+                "to None for record files."
+            )
         label = next(records, None)
         if label is None:
             raise CustomerError(f"Image {number} of {name}, the last one, has no label after it.")
