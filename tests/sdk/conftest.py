@@ -4,14 +4,17 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import packed_pictures
 import pytest
 from environments import Shell
+from packed_pictures import Packed
 
 from tests.system.running_emulator import Emulator, start
 
-# Notebooks of others and MNIST, which are no part of the project.
+# Notebooks of others, MNIST and photographs, which are no part of the project.
 _NEEDED = ("SAGEMAKER_EMULATOR_TEST_NOTEBOOKS", "SAGEMAKER_EMULATOR_TEST_DATA")
-collect_ignore = [] if all(map(os.environ.get, _NEEDED)) else ["test_seed_notebooks.py"]
+_NEEDING = ["test_seed_notebooks.py", "test_seed_image_classification.py"]
+collect_ignore = [] if all(map(os.environ.get, _NEEDED)) else _NEEDING
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +29,10 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def shell(emulator: Emulator, tmp_path: Path) -> Callable[..., Shell]:
     """Open a shell with one version of the SDK in the test's own home directory."""
     return lambda version, *flags: Shell(version, emulator, tmp_path, flags)
+
+
+@pytest.fixture(scope="session")
+def stripes(tmp_path_factory: pytest.TempPathFactory) -> Packed:
+    """Pictures of three classes, packed."""
+    folder = tmp_path_factory.mktemp("stripes")
+    return packed_pictures.pack(packed_pictures.draw(folder / "pictures"), folder / "packed")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from environments import ROOT, Shell, interpreter
+from packed_pictures import Packed
 
 from emulator.catalogue import naming
 from examples.local_mode import leftovers
@@ -134,6 +135,20 @@ def test_a_model_is_trained_deployed_asked_and_deleted(
     assert [one.attrs["State"]["ExitCode"] for one in started] == [0, 0]
     used = {one.attrs["Config"]["Image"].rpartition("/")[2].partition(":")[0] for one in started}
     assert used == repositories
+
+
+def test_the_built_in_image_classification_is_trained_and_asked(
+    local: Callable[[str], Shell], stripes: Packed
+) -> None:
+    script = stripes.script('told = asked(fitted("File"))', local=True)
+    answer = json.loads(local("v2").python(script).splitlines()[-1])
+    assert len(answer) == stripes.classes
+    assert sum(answer) == pytest.approx(1, abs=1e-5)
+    started = containers()
+    assert [one.attrs["State"]["ExitCode"] for one in started] == [0, 0]
+    assert {one.attrs["Config"]["Image"].rpartition("/")[2] for one in started} == {
+        "image-classification:1"
+    }
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])

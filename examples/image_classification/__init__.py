@@ -1,0 +1,1 @@
+"""Amazon's image-classification algorithm, from a folder of pictures to their labels."""
