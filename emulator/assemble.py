@@ -41,6 +41,7 @@ from emulator.reconcile.endpoint import Endpoints
 from emulator.reconcile.fleet import Hosting
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.models import Models
+from emulator.reconcile.pipes import Pipes
 from emulator.reconcile.supervisor import Supervisor
 from emulator.reconcile.training_job import TrainingJobs
 from emulator.routing import RoutingTable
@@ -206,16 +207,18 @@ class Assembly:
     def _assemble_reconcilers(self) -> None:
         settings, followers = self.settings, Followers(self.launcher)
         logs, limits = LogSink(self.storage), _limits(settings)
+        wake = partial(self.supervisor.wake, TRAINING_JOB)
         jobs = TrainingJobs(
             store=self.store,
             launcher=self.launcher,
             followers=followers,
             artifacts=Artifacts(self.storage.objects),
             checkpoints=Checkpoints(self.storage.objects),
+            pipes=Pipes(self.storage.objects, wake),
             resolve_image=self._resolve_image,
             logs=logs,
             directory=self._jobs,
-            wake=partial(self.supervisor.wake, TRAINING_JOB),
+            wake=wake,
             limits=limits,
             stop_grace=settings.stop_grace,
         )

@@ -3,9 +3,11 @@
 Nothing is read here but the request and, to see whether a channel has any data, S3.
 """
 
+import re
 from collections import Counter
 from typing import Any
 
+from emulator import channels
 from emulator.call import Call, Document
 from emulator.errors import ValidationException
 from emulator.operations import s3_uri
@@ -24,20 +26,13 @@ CHECKPOINTS = "/opt/ml/checkpoints/"
 
 NOT_EMULATED: Table = {
     "AlgorithmSpecification.AlgorithmName": "Name the algorithm's image in TrainingImage.",
-    "AlgorithmSpecification.TrainingInputMode=Pipe": "Use File or FastFile.",
     "ExperimentConfig": "",
     "InfraCheckConfig.EnableInfraCheck": "",
-    "InputDataConfig[].CompressionType=Gzip": "It belongs to input mode Pipe.",
     "InputDataConfig[].DataSource.DatasetSource": "Use S3DataSource.",
     "InputDataConfig[].DataSource.FileSystemDataSource": "Use S3DataSource.",
     "InputDataConfig[].DataSource.S3DataSource.HubAccessConfig": "",
     "InputDataConfig[].DataSource.S3DataSource.InstanceGroupNames": "",
-    "InputDataConfig[].DataSource.S3DataSource.S3DataType=AugmentedManifestFile": (
-        "It belongs to input mode Pipe."
-    ),
     "InputDataConfig[].DataSource.S3DataSource.S3DataType=Converse": "",
-    "InputDataConfig[].InputMode=Pipe": "Use File or FastFile.",
-    "InputDataConfig[].RecordWrapperType=RecordIO": "It belongs to input mode Pipe.",
     "MlflowConfig": "",
     "ModelPackageConfig": "",
     "RemoteDebugConfig.EnableRemoteDebug": "",
@@ -97,21 +92,59 @@ def _check_time(request: Document) -> None:
 
 
 def _check_channels(call: Call, request: Document) -> None:
-    channels = request.get("InputDataConfig", [])
-    names = Counter(channel["ChannelName"] for channel in channels)
+    given = request.get("InputDataConfig", [])
+    names = Counter(channel["ChannelName"] for channel in given)
     if twice := [name for name, times in names.items() if times > 1]:
         raise ValidationException(f"Channel names must be unique: {', '.join(twice)}")
-    for number, channel in enumerate(channels, start=1):
+    for number, channel in enumerate(given, start=1):
         source = channel["DataSource"].get("S3DataSource")
         if source is None:
             must_not_be_null(f"inputDataConfig.{number}.member.dataSource.s3DataSource")
+        _check_mode(channel, source, channels.mode(request, channel))
         _check_data(call, source, request["RoleArn"])
+    _check_pipe_names(request)
+
+
+def _check_mode(channel: Document, source: Document, mode: str) -> None:
+    """Refuse what only a pipe can do, and what only an augmented manifest has (contract B9)."""
+    where = f'channel "{channel["ChannelName"]}"'
+    augmented = source["S3DataType"] == "AugmentedManifestFile"
+    if augmented and not source.get("AttributeNames"):
+        raise ValidationException(
+            f"AttributeNames must be specified for S3DataType AugmentedManifestFile, in {where}"
+        )
+    if source.get("AttributeNames") and not augmented:
+        raise ValidationException(
+            "AttributeNames can only be specified for S3DataType AugmentedManifestFile, in"
+            f" {where}"
+        )
+    asked = {
+        "S3DataType AugmentedManifestFile": augmented,
+        "CompressionType Gzip": channel.get("CompressionType") == "Gzip",
+        "RecordWrapperType RecordIO": channel.get("RecordWrapperType") == "RecordIO",
+    }
+    for member in (member for member, given in asked.items() if given and mode != "Pipe"):
+        raise ValidationException(
+            f"{member} is only supported for Pipe input mode, and {where} has {mode}"
+        )
+
+
+def _check_pipe_names(request: Document) -> None:
+    """Refuse a channel whose directory would have the name of another channel's pipe."""
+    for piped in channels.piped(request):
+        pipe = re.compile(re.escape(piped["ChannelName"]) + r"_\d+")
+        for channel in request["InputDataConfig"]:
+            if pipe.fullmatch(channel["ChannelName"]):
+                raise ValidationException(
+                    f'Channel "{channel["ChannelName"]}" has the name of a pipe of channel'
+                    f' "{piped["ChannelName"]}"'
+                )
 
 
 def _check_data(call: Call, source: Document, role: str) -> None:
     uri = source["S3Uri"]
     bucket, key = s3_uri.parse(uri, "InputDataConfig[].DataSource.S3DataSource.S3Uri")
-    if source["S3DataType"] == "ManifestFile":
+    if source["S3DataType"] in ("ManifestFile", "AugmentedManifestFile"):
         there = call.objects.object_exists(bucket, key)
     else:
         there = call.objects.any_under(bucket, key)

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from emulator.call import Record, Scope
+from emulator import channels
+from emulator.call import Document, Record, Scope
 from emulator.reconcile.workspace import Workspace
 from emulator.staging.archive import pack, pack_output, walk
-from emulator.staging.inputs import ObjectLike, Source, split_uri, stage
+from emulator.staging.inputs import ObjectLike, Source, keep_manifest, split_uri, stage
+from emulator.staging.inputs import Objects as Readable
 
 
 class Objects(Protocol):
@@ -40,14 +42,15 @@ class Artifacts:
         self._objects = objects
 
     def stage_channels(self, record: Record, workspace: Workspace, host: int, hosts: int) -> None:
-        """Put every channel's objects into the workspace, afresh.
+        """Put the objects of every channel into the workspace, afresh; not those of pipes.
 
         Raises:
             PermanentError: a channel can't be staged; the message says why.
             TemporaryError: an object changed meanwhile.
         """
         objects = self._objects(record.scope)
-        for channel in record.document.get("InputDataConfig", ()):
+        for channel in channels.staged(record.document):
+            place_manifest(objects, record.document, channel, workspace)
             data = channel["DataSource"]["S3DataSource"]
             source = Source.of(data, host=host, hosts=hosts)
             stage(objects, source, workspace.fresh_channel(channel["ChannelName"]))
@@ -91,3 +94,19 @@ class Artifacts:
             for name, path in walk(directory):
                 if path.is_file() and not path.is_symlink():
                     self._objects(scope).put_file(bucket, f"{folder}/{name}", path)
+
+
+def place_manifest(
+    objects: Readable, document: Document, channel: Document, workspace: Workspace
+) -> None:
+    """Copy the channel's manifest, if it has one, beside its data (contract B7).
+
+    A channel of the same name goes first.
+
+    Raises:
+        PermanentError: the manifest is missing.
+    """
+    target = workspace.manifest(channel["ChannelName"])
+    if target.name not in {other["ChannelName"] for other in document["InputDataConfig"]}:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        keep_manifest(objects, Source.of(channel["DataSource"]["S3DataSource"]), target)

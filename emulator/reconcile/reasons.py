@@ -20,6 +20,12 @@ REMOVED = (
     f"{INTERNAL} A container of this training job was removed by somebody else while the job was"
     " running. What it had written was saved."
 )
+PIPES_CUT = (
+    "InternalServerError: We encountered an internal error - Platform Error: SageMaker pipe channel"
+    " timed out. The emulator was killed while it fed the pipes of this training job, so the job"
+    " may have read less than all data. What it had written was saved. Create the job again to run"
+    " it anew."
+)
 SERVICE = "Request to service failed. If failure persists after retry, contact customer support."
 _TRACEBACK = "Traceback (most recent call last):"
 _ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.[^/]+/([^:@]+)")

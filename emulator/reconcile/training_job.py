@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from emulator import channels
 from emulator.call import Document, Record, Scope, Store
 from emulator.clock import now
 from emulator.errors import PermanentError, TemporaryError
@@ -26,6 +27,7 @@ from emulator.reconcile.follow import Followers
 from emulator.reconcile.hardware import NoCapacity, provide
 from emulator.reconcile.job_logs import JobLogs
 from emulator.reconcile.last_words import completed
+from emulator.reconcile.pipes import Pipes
 from emulator.reconcile.ports import ResolveImage
 from emulator.reconcile.workspace import Workspace
 
@@ -50,6 +52,7 @@ class TrainingJobs:
         followers: Followers,
         artifacts: Artifacts,
         checkpoints: Checkpoints,
+        pipes: Pipes,
         resolve_image: ResolveImage,
         logs: LogSink,
         directory: Path,
@@ -61,6 +64,7 @@ class TrainingJobs:
         self._launcher = launcher
         self._artifacts = artifacts
         self._checkpoints = checkpoints
+        self._pipes = pipes
         self._resolve_image = resolve_image
         self._logs = JobLogs(launcher, followers, logs, wake)
         self._directory = directory
@@ -89,6 +93,7 @@ class TrainingJobs:
     def forget(self, scope: Scope, name: str) -> None:
         """Leave nothing of an ended or deleted job behind but its document."""
         self._remove(self._launcher.find(labels.of(self.kind, scope, name)))
+        self._pipes.end(scope, name)
         self._launcher.reclaim(self._job_directory(scope, name))
         self._artifacts.discard(self._job_directory(scope, name))
 
@@ -112,6 +117,7 @@ class TrainingJobs:
         if running and Phase(record.phase) is Phase.TRAINING:
             self._note(record, Interrupted=True)
         self._stop_all(running, grace)
+        self._pipes.end(record.scope, record.name)
 
     # One method per phase, in the order of a job's life.
 
@@ -129,7 +135,7 @@ class TrainingJobs:
         except PermanentError as error:
             return self._fail(record, reasons.training_image(record.document, str(error)))
         self._remark(record, life.PREPARING)
-        downloads = bool(record.document.get("InputDataConfig"))
+        downloads = bool(channels.staged(record.document))
         self._move(
             record,
             Event.DOWNLOAD_BEGUN if downloads else Event.LAUNCHED,
@@ -170,6 +176,7 @@ class TrainingJobs:
             self._mirror(record)
             return min(LOOK_AGAIN, max(0.0, self._deadline(record) - now()))
         self._stop_all(running, min(self._stop_grace, FAILED_GRACE))
+        self._pipes.end(record.scope, record.name)
         self._logs.finish(hosts)
         self._tell_order(record, hosts)
         changes = self._logs.final_metrics(record, hosts)
@@ -201,6 +208,7 @@ class TrainingJobs:
             return 0.0
         self._logs.follow(record, hosts)
         self._stop_all([host for host in hosts if host.running], self._stop_grace)
+        self._pipes.end(record.scope, record.name)
         self._logs.finish(hosts)
         self._move(record, Event.EXITED, **self._logs.final_metrics(record, hosts))
         return 0.0
@@ -211,12 +219,20 @@ class TrainingJobs:
         """Start what does not run yet; a killed run may have started some of the hosts."""
         document = record.document
         there = {host.labels[labels.HOST] for host in self._hosts(record)}
+        if there and self._pipes.cut(record):
+            self._note(record, Launched=True)
+            return 0.0
         missing = [host for host in contract.hosts(document) if host not in there]
         try:
             for host in missing:
                 self._checkpoints.restore(record, self._workspace(record, host))
+            warnings = self._pipes.begin(record, self._workspaces(record))
         except (PermanentError, OSError) as error:
             return self._fail(record, reasons.download(reasons.detail(error)))
+        known = document["Emulator"].get("Warnings", [])
+        if new := [warning for warning in warnings if warning not in known]:
+            self._note(record, Warnings=[*known, *new])
+            return 0.0
         try:
             for host in missing:
                 self._logs.announce(record, host)
@@ -257,6 +273,8 @@ class TrainingJobs:
         """Return why the job has failed, as far as one can see now; empty if it has not."""
         if record.document["Emulator"].get("Interrupted"):
             return reasons.INTERRUPTED
+        if problem := self._pipes.problem(record):
+            return problem
         failed = [host for host in hosts if host.exit_code]
         if failed:
             first = min(failed, key=lambda host: host.finished_at)

@@ -38,6 +38,9 @@ class Workspace:
     def channel(self, name: str) -> Path:
         return self.root / "input" / "data" / name
 
+    def manifest(self, name: str) -> Path:
+        return self.root / "input" / "data" / f"{name}-manifest"
+
     def prepare(self, files: Mapping[str, bytes]) -> None:
         """Make the directories and write the configuration files; twice does no harm.
 

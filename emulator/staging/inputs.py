@@ -199,12 +199,13 @@ def _under_prefix(objects: Objects, uri: str) -> Iterator[tuple[str, ObjectLike]
 def _of_manifest(objects: Objects, uri: str) -> Iterator[tuple[str, ObjectLike]]:
     bucket, prefix, names = read_manifest(objects, uri)
     for name in names:
-        info = _found(objects.stat, bucket, prefix + name)
+        info = worded(objects.stat, bucket, prefix + name)
         _check(name.removeprefix("/"), info.key)
         yield name.removeprefix("/"), info
 
 
-def _found(ask: Callable[[str, str], T], bucket: str, key: str) -> T:
+def worded(ask: Callable[[str, str], T], bucket: str, key: str) -> T:
+    """Ask for an object; raises PermanentError, fit for a FailureReason, if it is missing."""
     try:
         return ask(bucket, key)
     except PermanentError as error:
@@ -217,7 +218,7 @@ def read_manifest(objects: Objects, uri: str) -> tuple[str, str, list[str]]:
     Raises:
         PermanentError: the object is missing or is no manifest.
     """
-    manifest = _found(objects.read_bytes, *split_uri(uri))
+    manifest = worded(objects.read_bytes, *split_uri(uri))
     try:
         first, *names = json.loads(manifest)
         bucket, prefix = split_uri(first["prefix"])
@@ -226,6 +227,16 @@ def read_manifest(objects: Objects, uri: str) -> tuple[str, str, list[str]]:
     if not all(isinstance(name, str) for name in names):
         raise PermanentError(f"{FAILED}'{uri}' is not a valid manifest file")
     return bucket, prefix, names
+
+
+def keep_manifest(objects: Objects, source: Source, target: Path) -> None:
+    """Copy the manifest of a channel that has one to `target` (contract B7).
+
+    Raises:
+        PermanentError: the manifest is missing.
+    """
+    if source.data_type in ("ManifestFile", "AugmentedManifestFile"):
+        shutil.copyfile(worded(objects.stat, *split_uri(source.uri)).path, target)
 
 
 def split_uri(uri: str) -> tuple[str, str]:

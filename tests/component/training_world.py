@@ -5,6 +5,7 @@ The store, S3 and the reconciler are real. `Crash` is how the emulator dies at a
 
 import io
 import tarfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from emulator.logs import LogLine, LogSink
 from emulator.reconcile.artifacts import Artifacts
 from emulator.reconcile.checkpoints import Checkpoints
 from emulator.reconcile.follow import Followers
+from emulator.reconcile.pipes import Pipes
 from emulator.reconcile.training_job import TrainingJobs
 from emulator.storage import Storage
 from emulator.store.database import Database
@@ -123,12 +125,15 @@ class World:
         self.warnings: tuple[str, ...] = ()
         """What the catalogue has to say of every image."""
         self.cpu_warning = ""
+        self.woken = threading.Event()
+        """Set when a pipe's problem woke the job."""
         self.jobs = self.reconciler()
 
     def reconciler(self) -> TrainingJobs:
         launcher: Any = Fused(self.launcher, self.fuse, "start", "stop", "remove")
         store: Any = Fused(self.store, self.fuse, "change")
         self.followers = Followers(self.launcher)
+        self.pipes = Pipes(self.storage.objects, lambda scope, name: self.woken.set())
 
         def objects(scope: Scope) -> Any:
             return Fused(self.storage.objects(scope), self.fuse, "put_file", "delete")
@@ -144,6 +149,7 @@ class World:
             followers=self.followers,
             artifacts=Artifacts(objects),
             checkpoints=Checkpoints(objects),
+            pipes=self.pipes,
             resolve_image=resolved,
             logs=LogSink(self.written),
             directory=self.root / "jobs",
@@ -155,6 +161,7 @@ class World:
     def restart(self) -> None:
         """Let a new emulator take over; nothing of the old one goes on."""
         self.fuse.out()
+        self.pipes.close()
         deadline = clock.monotonic() + 10
         for container in self.launcher.find({}):
             while self.followers.following(container.handle):
@@ -222,6 +229,7 @@ class World:
             return sorted(archive.getnames())
 
     def close(self) -> None:
+        self.pipes.close()
         self.launcher.clear()
         self.launcher.close()
         self.storage.close()

@@ -277,7 +277,6 @@ _SPOT = (
     " MaxRuntimeInSeconds"
 )
 _FILE = {"TrainingInputMode": "File"}
-_IMAGE = {"TrainingImage": "chainer:5"}
 
 
 @pytest.mark.parametrize(
@@ -298,15 +297,6 @@ _IMAGE = {"TrainingImage": "chainer:5"}
             {"AlgorithmSpecification": _FILE | {"AlgorithmName": "mine"}},
             "AlgorithmSpecification.AlgorithmName is not emulated yet."
             " Name the algorithm's image in TrainingImage.",
-        ),
-        (
-            {"AlgorithmSpecification": _IMAGE | {"TrainingInputMode": "Pipe"}},
-            "AlgorithmSpecification.TrainingInputMode Pipe is not emulated yet."
-            " Use File or FastFile.",
-        ),
-        (
-            {"InputDataConfig": [_channel(), _channel("test") | {"InputMode": "Pipe"}]},
-            "InputDataConfig[].InputMode Pipe is not emulated yet. Use File or FastFile.",
         ),
         (
             {
@@ -330,11 +320,6 @@ _IMAGE = {"TrainingImage": "chainer:5"}
         (
             {"InputDataConfig": [{"ChannelName": "train", "DataSource": {}}]},
             _NULL.format("inputDataConfig.1.member.dataSource.s3DataSource"),
-        ),
-        (
-            {"InputDataConfig": [_channel(S3DataType="AugmentedManifestFile")]},
-            "InputDataConfig[].DataSource.S3DataSource.S3DataType AugmentedManifestFile is not"
-            " emulated yet. It belongs to input mode Pipe.",
         ),
         (
             {"InputDataConfig": [_channel(S3Uri="https://s3.amazonaws.com/data/mnist")]},

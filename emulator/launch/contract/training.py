@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emulator import arn
+from emulator import arn, channels
 from emulator.call import Document, Scope
 from emulator.launch.contract import access
 from emulator.launch.contract.limits import Limits
@@ -120,14 +120,14 @@ def mounts(document: Document, root: Path) -> tuple[Mount, ...]:
     """Return the directories of the host that its container sees.
 
     Channels are copy-on-write, because staging links stored objects into them; FastFile channels
-    are read-only (contract B9). ``/opt/ml/code`` is never mounted: the toolkits run whatever code
-    an earlier job left there.
+    are read-only; pipes lie beside them (contract B9). ``/opt/ml/code`` is never mounted: the
+    toolkits run whatever code an earlier job left there.
     """
     mounted = [
         Mount(root / path, f"{HOME}/{path}") for path in (_CONFIG, "input/data", "model", "output")
     ]
     for channel in document.get("InputDataConfig") or []:
-        mode, path = _mode(document, channel), f"input/data/{channel['ChannelName']}"
+        mode, path = channels.mode(document, channel), f"input/data/{channel['ChannelName']}"
         if mode != "Pipe":
             access_mode = "ro" if mode == "FastFile" else "cow"
             mounted.append(Mount(root / path, f"{HOME}/{path}", access_mode))
@@ -170,26 +170,24 @@ def _resources(document: Document, host: str) -> Document:
 
 def _channels(document: Document) -> Document:
     """Return inputdataconfig.json; its key for the distribution is not the request's."""
-    channels: Document = {}
+    described: Document = {}
     for channel in document.get("InputDataConfig") or []:
-        name = channel["ChannelName"]
-        kind = "application/x-sagemaker-model" if name == "model" else None
-        content = channel.get("ContentType") or kind
-        channels[name] = {
+        content = channels.content_type(channel)
+        described[channel["ChannelName"]] = {
             **({"ContentType": content} if content else {}),
-            "TrainingInputMode": _mode(document, channel),
+            "TrainingInputMode": channels.mode(document, channel),
             "S3DistributionType": _s3(channel).get("S3DataDistributionType", "FullyReplicated"),
             "RecordWrapperType": channel.get("RecordWrapperType", "None"),
         }
-    return channels
+    return described
 
 
 def _download_plan(document: Document) -> Document:
-    channels: Document = {}
+    planned: Document = {}
     for channel in document.get("InputDataConfig") or []:
-        source, mode = _s3(channel), _mode(document, channel).upper()
+        source, mode = _s3(channel), channels.mode(document, channel).upper()
         distribution = source.get("S3DataDistributionType", "FullyReplicated")
-        channels[channel["ChannelName"]] = {
+        planned[channel["ChannelName"]] = {
             "s3DataSource": {
                 "s3Uri": source.get("S3Uri"),
                 "s3DataDistributionType": distribution,
@@ -202,17 +200,12 @@ def _download_plan(document: Document) -> Document:
             "sharded": distribution == "ShardedByS3Key",
         }
     mode = document["AlgorithmSpecification"].get("TrainingInputMode", "File")
-    return {"inputMode": mode.upper(), "channels": channels}
+    return {"inputMode": mode.upper(), "channels": planned}
 
 
 def _s3(channel: Document) -> Document:
     source: Document = (channel.get("DataSource") or {}).get("S3DataSource") or {}
     return source
-
-
-def _mode(document: Document, channel: Document) -> str:
-    general = document["AlgorithmSpecification"].get("TrainingInputMode", "File")
-    return str(channel.get("InputMode") or general)
 
 
 def _json(value: Any) -> bytes:

@@ -1,0 +1,126 @@
+"""Augmented manifests: JSON Lines that name objects and say something of each (contract B9).
+
+Only where lines begin is kept in memory; a line is read when it is its turn.
+"""
+
+import json
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from emulator.errors import PermanentError
+from emulator.staging.inputs import FAILED, ObjectLike, split_uri, worded
+
+_TRIES = 5
+
+
+class Stored(Protocol):
+    """What looking an object up takes."""
+
+    def stat(self, bucket: str, key: str) -> ObjectLike: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """An object, and the file that held its body when it was looked up."""
+
+    bucket: str
+    key: str
+    path: Path
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def look_up(objects: Stored, bucket: str, key: str) -> Place:
+    """Return an object's place; raises PermanentError if it is missing."""
+    return Place(bucket, key, worded(objects.stat, bucket, key).path)
+
+
+def opened(objects: Stored, place: Place) -> BinaryIO:
+    """Open an object's body, the present one if it was replaced since it was looked up.
+
+    Raises:
+        PermanentError: the object is gone.
+    """
+    for _ in range(_TRIES):
+        try:
+            return place.path.open("rb")
+        except FileNotFoundError:
+            place = look_up(objects, place.bucket, place.key)
+    raise PermanentError(f"{FAILED}The object '{place.uri}' is replaced again and again")
+
+
+class AugmentedManifest:
+    """The lines of an augmented manifest that have all attributes asked for.
+
+    The manifest stays open, so that replacing the object changes nothing for who reads it already.
+
+    Attributes:
+        left_out: how many lines lack an attribute.
+
+    Raises:
+        PermanentError: the manifest or an object that it names is missing, or a line is no JSON
+            object. The message is fit for a FailureReason.
+    """
+
+    def __init__(self, objects: Stored, uri: str, attributes: Sequence[str]) -> None:
+        self.uri = uri
+        self.left_out = 0
+        self._objects = objects
+        self._attributes = tuple(attributes)
+        self._offsets = array("Q")
+        self._file = opened(objects, look_up(objects, *split_uri(uri)))
+        try:
+            self._index()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def values(self, number: int) -> list[Place | bytes]:
+        """Return a line's attributes in order: an object for ``*-ref``, else its JSON text."""
+        self._file.seek(self._offsets[number])
+        line = json.loads(self._file.readline())
+        return [self._value(name, line[name]) for name in self._attributes]
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _index(self) -> None:
+        offset = 0
+        for number, raw in enumerate(self._file, start=1):
+            if raw.strip():
+                self._check(number, offset, raw)
+            offset += len(raw)
+        if not self._offsets and not self.left_out:
+            raise PermanentError(f"{FAILED}The augmented manifest '{self.uri}' has no lines")
+
+    def _check(self, number: int, offset: int, raw: bytes) -> None:
+        where = f"line {number} of the augmented manifest '{self.uri}'"
+        try:
+            line = json.loads(raw)
+        except ValueError:
+            line = None
+        if not isinstance(line, dict):
+            raise PermanentError(f"{FAILED}There is no JSON object on {where}")
+        if any(name not in line for name in self._attributes):
+            self.left_out += 1
+            return
+        for name in self._attributes:
+            try:
+                self._value(name, line[name])
+            except PermanentError as error:
+                detail = str(error).removeprefix(FAILED)
+                raise PermanentError(f"{FAILED}{detail}, on {where}") from None
+        self._offsets.append(offset)
+
+    def _value(self, name: str, value: Any) -> Place | bytes:
+        if name.endswith("-ref"):
+            return look_up(self._objects, *split_uri(str(value)))
+        return json.dumps(value, ensure_ascii=False).encode()
