@@ -1,24 +1,18 @@
 """What the image-classification server takes and answers with (contract G4)."""
 
-import importlib
-import sys
 from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
-
-from emulator.catalogue.recipes import source_directory
+from image_classification_package import imported
 
 JSON, JSON_LINES = "application/json", "application/jsonlines"
 
 
 @pytest.fixture
 def negotiation(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(source_directory() / "image-classification"))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    yield importlib.import_module("image_classification.negotiation")
-    for name in [name for name in sys.modules if name.startswith("image_classification")]:
-        del sys.modules[name]
+    for load in imported(monkeypatch):
+        yield load("negotiation")
 
 
 @pytest.mark.parametrize(
