@@ -1,8 +1,8 @@
 """Channels in Pipe mode: one thread per channel and host feeds its named pipes (contract B9).
 
-The pipe of the first epoch is there before the container, and that of the next before anything of
-the present one is sent. A thread that can't go on keeps the pipe open, so that the reader never
-takes what came for the whole, and wakes the job, which asks for the problem.
+The pipes of two epochs are always there, so that a reader that goes straight on to the next, or
+leaves one at its first byte, finds it. A thread that can't go on keeps the pipe open, so that the
+reader never takes what came for the whole, and wakes the job, which asks for the problem.
 """
 
 import itertools
@@ -23,6 +23,9 @@ from emulator.staging.streams import Stream
 
 log = logging.getLogger(__name__)
 
+_AHEAD = 2
+"""Epochs whose pipes are there at a time, the present one's included."""
+
 
 class _Feed:
     """Feeds one channel of one host for as many epochs as it is read."""
@@ -35,7 +38,13 @@ class _Feed:
         self._name = name
         self._stream = stream
         self._failed = failed
-        self._fifos = [self._made(0)]
+        self._fifos: list[Fifo] = []
+        try:
+            for epoch in range(_AHEAD):
+                self._make(epoch)
+        except BaseException:
+            self._remove()
+            raise
         self._guard = threading.Lock()
         self._over = False
         self._stop = Signal()
@@ -59,13 +68,16 @@ class _Feed:
             self._thread.join()
         if self._held is not None:
             os.close(self._held)
-        for fifo in self._fifos:
-            fifo.remove()
+        self._remove()
         self._stop.close()
         self._stream.close()
 
-    def _made(self, epoch: int) -> Fifo:
-        return Fifo(self._directory / f"{self._name}_{epoch}")
+    def _make(self, epoch: int) -> None:
+        self._fifos.append(Fifo(self._directory / f"{self._name}_{epoch}"))
+
+    def _remove(self) -> None:
+        for fifo in self._fifos:
+            fifo.remove()
 
     def _run(self) -> None:
         try:
@@ -79,8 +91,8 @@ class _Feed:
         try:
             if self._over:
                 raise Over
-            self._fifos.append(self._made(epoch + 1))
             self._send(writer, epoch)
+            self._make(epoch + _AHEAD)
             self._advance()
         except Over:
             raise

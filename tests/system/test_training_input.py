@@ -60,7 +60,10 @@ def test_many_channels_and_a_manifest_arrive_side_by_side(emulator: Emulator) ->
         ],
     )
     assert report["data"] == sorted(
-        [*(f"c{number}/file" for number in range(19)), "listed/11/file", "listed/3/file"]
+        [
+            *(f"c{number}/file" for number in range(19)),
+            *("listed/11/file", "listed/3/file", "listed-manifest"),
+        ]
     )
 
 
