@@ -26,7 +26,7 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 
     yield module
     assert not {"cv2", "mxnet"} & set(sys.modules)
-    for name in [name for name in sys.modules if name.startswith("image_classification.")]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "image_classification"]:
         del sys.modules[name]
 
 

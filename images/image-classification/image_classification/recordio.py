@@ -111,6 +111,23 @@ def unframed(framed: bytes, name: str) -> bytes:
     return next(read(io.BytesIO(framed), name))
 
 
+def first_labels(begin: bytes, name: str) -> tuple[float, ...] | None:
+    """Return the labels of an image record from the first bytes of its part, if these are enough.
+
+    Raises:
+        BrokenRecords: they are not those of an image record.
+    """
+    kind, length = _part(begin[: _PART.size], False, name, 0)
+    record = begin[_PART.size : _PART.size + length]
+    if kind != _WHOLE:
+        return None
+    if _IMAGE.size <= len(record) < length:
+        count = _IMAGE.unpack_from(record)[0]
+        if len(record) < _IMAGE.size + 4 * count:
+            return None
+    return unpack_image(record, name).labels
+
+
 def write(stream: BinaryIO, record: bytes) -> int:
     """Write a record, as MXNet does byte for byte; returns how many bytes it took.
 

@@ -11,6 +11,7 @@ import os
 import time
 from array import array
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
@@ -25,6 +26,8 @@ from image_classification.labels import Labels
 # The platform makes the next epoch's FIFO after the last one's was closed.
 _FIFO_DEADLINE_SECONDS = 120.0
 _FIFO_POLL_SECONDS = 0.05
+# Read of each record to judge its labels before the training: enough for a thousand of them.
+_LABEL_BYTES = 4096
 # What a FIFO hands over at once; its own buffer is 64 KB.
 _STREAM_BUFFER_BYTES = 1 << 20
 
@@ -125,13 +128,34 @@ class RecordFile:
         for index in order[self._share.part :: self._share.parts][: self.count]:
             yield self._example(int(index))
 
+    def check_labels(self) -> None:
+        """Judge all labels that can be read at once, so that a bad one fails the job early.
+
+        Raises:
+            CustomerError: a label doesn't fit the hyperparameters.
+        """
+        for index in range(len(self._offsets) - 1):
+            name, framed = self._framed(index, _LABEL_BYTES)
+            values = recordio.first_labels(framed, name)
+            if values is not None:
+                self._labels.of(values, name)
+
+    def close(self) -> None:
+        """Close the file; no epoch can be read any more."""
+        self._file.close()
+
     def _example(self, index: int) -> Example:
+        name, framed = self._framed(index)
+        return _example(recordio.unframed(framed, name), self._labels, name)
+
+    def _framed(self, index: int, most: int | None = None) -> tuple[str, bytes]:
+        """Return what messages call an image, and the bytes of its record, or the first ones."""
         begin, end = self._offsets[index], self._offsets[index + 1]
+        length = end - begin if most is None else min(end - begin, most)
         name = f"Image {index} of {self._name}"
         if self._numbers is not None:
             name = f"Line {self._numbers[index]} of {self._name}"
-        framed = os.pread(self._file.fileno(), end - begin, begin)
-        return _example(recordio.unframed(framed, name), self._labels, name)
+        return name, os.pread(self._file.fileno(), length, begin)
 
 
 class RecordPipe:
@@ -203,24 +227,24 @@ def open_source(
         # Records that the platform made are those of an augmented manifest (contract G2).
         piped = ManifestPipe if channel.record_wrapper == "RecordIO" else RecordPipe
         return piped(channel, labels, share)
-    if lst is None:
-        path = _only_file(channel, ".rec")
-        offsets = recordio.offsets(path)
-        return RecordFile(
-            path.open("rb"), offsets, path.name, labels, share, shuffled=training, seed=seed
+    with ExitStack() as unless_taken:
+        if lst is None:
+            path, numbers = _only_file(channel, ".rec"), None
+            offsets = recordio.offsets(path)
+            file = unless_taken.enter_context(path.open("rb"))
+        else:
+            path = _only_file(lst, ".lst")
+            file, offsets, numbers = listings.pack(
+                path, channel.directory, labels, configuration.resize
+            )
+            unless_taken.enter_context(file)
+        records = RecordFile(
+            file, offsets, path.name, labels, share, shuffled=training, seed=seed, numbers=numbers
         )
-    path = _only_file(lst, ".lst")
-    packed = listings.pack(path, channel.directory, labels, configuration.resize)
-    return RecordFile(
-        packed.file,
-        packed.offsets,
-        path.name,
-        labels,
-        share,
-        shuffled=training,
-        seed=seed,
-        numbers=packed.lines,
-    )
+        if lst is None:
+            records.check_labels()
+        unless_taken.pop_all()
+        return records
 
 
 def _only_file(channel: Channel, suffix: str) -> Path:
