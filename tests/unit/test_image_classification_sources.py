@@ -24,7 +24,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 
 
 def configured(load: Load, **values: Any) -> Any:
-    raw = {"num_classes": 5, "num_training_samples": 10, "image_shape": "3,4,4", "num_layers": 20}
+    raw = {"num_classes": 5, "num_training_samples": 99, "image_shape": "3,4,4", "num_layers": 20}
     given = {name: str(value) for name, value in (raw | values).items()}
     return load("hyperparameters").parse(given)
 

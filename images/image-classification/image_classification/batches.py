@@ -103,7 +103,8 @@ class _Making:
         if not self._first:
             if padding and self._training:
                 raise CustomerError(
-                    "The number of input images must be bigger or equal to the mini_batch_size."
+                    "The number of input images must be bigger or equal to the mini_batch_size. "
+                    f"This host has {len(examples)} images, mini_batch_size is {size}."
                 )
             self._first = examples
         examples += islice(cycle(self._first), padding)

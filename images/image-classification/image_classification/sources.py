@@ -12,8 +12,9 @@ import time
 from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol, TypeVar
+from typing import BinaryIO, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -84,48 +85,44 @@ class Share(NamedTuple):
                 yield mine
 
 
+@dataclass
 class RecordFile:
-    """A file of image records, read in any order; shuffled anew in each epoch of training."""
+    """A file of image records, read in any order; shuffled anew in each epoch of training.
 
-    def __init__(
-        self,
-        file: BinaryIO,
-        offsets: array[int],
-        name: str,
-        labels: Labels,
-        share: Share,
-        *,
-        shuffled: bool,
-        seed: int,
-        numbers: array[int] | None = None,
-    ) -> None:
-        """Take an open file and where its records begin, see `recordio.offsets`.
+    Attributes:
+        file, offsets: the open file and where its records begin, see `recordio.offsets`.
+        name: what messages call the file.
+        seed: of the order; the same on all hosts, whose shares would overlap otherwise.
+        numbers: the line of each image in the .lst file called `name`; None for a record file.
+    """
 
-        Args:
-            name: of the file, for messages.
-            seed: of the order; the same on all hosts, whose shares would overlap otherwise.
-            numbers: what messages call the images, when not by their place in the file.
+    file: BinaryIO
+    offsets: array[int]
+    name: str
+    labels: Labels
+    share: Share
+    shuffled: bool
+    seed: int
+    numbers: array[int] | None = None
+    count: int | None = field(init=False)
 
-        Raises:
-            CustomerError: the file has fewer images than there are hosts.
-        """
-        self._file, self._offsets, self._name = file, offsets, name
-        self._labels, self._share, self._numbers = labels, share, numbers
-        self._shuffled, self._seed = shuffled, seed
-        images = len(offsets) - 1
-        self.count: int | None = images // share.parts
+    def __post_init__(self) -> None:
+        """Raise `CustomerError` if there are fewer images than hosts."""
+        images = len(self.offsets) - 1
+        self.count = images // self.share.parts
         if not images:
-            raise CustomerError(f"{name} holds no images.")
+            raise CustomerError(f"{self.name} holds no images.")
         if not self.count:
             raise CustomerError(
-                f"{name} holds {images} images, fewer than the {share.parts} hosts of the job."
+                f"{self.name} holds {images} images, fewer than the {self.share.parts} hosts of "
+                "the job."
             )
 
     def epoch(self, number: int) -> Iterator[Example]:
-        order = np.arange(len(self._offsets) - 1)
-        if self._shuffled:
-            order = np.random.default_rng([self._seed, number]).permutation(order)
-        for index in order[self._share.part :: self._share.parts][: self.count]:
+        order = np.arange(len(self.offsets) - 1)
+        if self.shuffled:
+            order = np.random.default_rng([self.seed, number]).permutation(order)
+        for index in order[self.share.part :: self.share.parts][: self.count]:
             yield self._example(int(index))
 
     def check_labels(self) -> None:
@@ -134,65 +131,67 @@ class RecordFile:
         Raises:
             CustomerError: a label doesn't fit the hyperparameters.
         """
-        for index in range(len(self._offsets) - 1):
+        for index in range(len(self.offsets) - 1):
             name, framed = self._framed(index, _LABEL_BYTES)
             values = recordio.first_labels(framed, name)
             if values is not None:
-                self._labels.of(values, name)
+                self.labels.of(values, name)
 
     def close(self) -> None:
         """Close the file; no epoch can be read any more."""
-        self._file.close()
+        self.file.close()
 
     def _example(self, index: int) -> Example:
         name, framed = self._framed(index)
-        return _example(recordio.unframed(framed, name), self._labels, name)
+        return _example(recordio.unframed(framed, name), self.labels, name)
 
     def _framed(self, index: int, most: int | None = None) -> tuple[str, bytes]:
         """Return what messages call an image, and the bytes of its record, or the first ones."""
-        begin, end = self._offsets[index], self._offsets[index + 1]
+        begin, end = self.offsets[index], self.offsets[index + 1]
         length = end - begin if most is None else min(end - begin, most)
-        name = f"Image {index} of {self._name}"
-        if self._numbers is not None:
-            name = f"Line {self._numbers[index]} of {self._name}"
-        return name, os.pread(self._file.fileno(), length, begin)
+        name = f"Image {index} of {self.name}"
+        if self.numbers is not None:
+            name = f"Line {self.numbers[index]} of {self.name}"
+        return name, os.pread(self.file.fileno(), length, begin)
 
 
+@dataclass(frozen=True)
 class RecordPipe:
     """A .rec object that streams through Pipe mode's FIFOs, in its own order."""
 
-    count = None
-
-    def __init__(self, channel: Channel, labels: Labels, share: Share) -> None:
-        self._channel, self._labels, self._share = channel, labels, share
+    channel: Channel
+    labels: Labels
+    share: Share
+    count: ClassVar[None] = None
 
     def epoch(self, number: int) -> Iterator[Example]:
-        name = f"the stream of channel {self._channel.name}"
+        name = f"the stream of channel {self.channel.name}"
         example = None
-        with _fifo(self._channel.directory, number) as stream:
-            for index, record in self._share.of(recordio.read(stream, name)):
-                example = _example(record, self._labels, f"Image {index} of {name}")
+        with _fifo(self.channel.directory, number) as stream:
+            for index, record in self.share.of(recordio.read(stream, name)):
+                example = _example(record, self.labels, f"Image {index} of {name}")
                 yield example
         if example is None:
-            raise CustomerError(f"Channel {self._channel.name} has no images, or fewer than hosts.")
+            raise CustomerError(f"Channel {self.channel.name} has no images, or fewer than hosts.")
 
 
+@dataclass(frozen=True)
 class ManifestPipe:
     """An augmented manifest that streams through Pipe mode's FIFOs: image, label, image, ..."""
 
-    count = None
-
-    def __init__(self, channel: Channel, labels: Labels, share: Share) -> None:
-        self._channel, self._labels, self._share = channel, labels, share
+    channel: Channel
+    labels: Labels
+    share: Share
+    count: ClassVar[None] = None
 
     def epoch(self, number: int) -> Iterator[Example]:
-        name = f"the stream of channel {self._channel.name}"
+        name = f"the stream of channel {self.channel.name}"
         label = None
-        with _fifo(self._channel.directory, number) as stream:
+        with _fifo(self.channel.directory, number) as stream:
             pairs = _pairs(recordio.read(stream, name), name)
-            for index, (image, text) in self._share.of(pairs):
+            for index, (image, text) in self.share.of(pairs):
                 called = f"Image {index} of {name}"
-                label = self._labels.parse(text, called)
+                label = self.labels.parse(text, called)
                 yield Example(image, label, called)
         if label is None:
             raise CustomerError(_NOTHING_PIPED)
@@ -214,10 +213,9 @@ def open_source(
         lst: the channel of the .lst file when `channel` has raw images.
         part, parts: this host's number from 0, and how many hosts there are.
         training: shuffle each epoch anew; a stream keeps its order (contract B9, ShuffleConfig).
-        seed: of the order.
 
     Raises:
-        CustomerError: a file is damaged or empty, or a .lst file does not fit its images.
+        CustomerError: a file is damaged or empty, a label or a line of a .lst file doesn't fit.
     """
     labels = Labels(
         configuration.num_classes, configuration.multi_label, channel.label_format == "class-id"
@@ -238,9 +236,7 @@ def open_source(
                 path, channel.directory, labels, configuration.resize
             )
             unless_taken.enter_context(file)
-        records = RecordFile(
-            file, offsets, path.name, labels, share, shuffled=training, seed=seed, numbers=numbers
-        )
+        records = RecordFile(file, offsets, path.name, labels, share, training, seed, numbers)
         if lst is None:
             records.check_labels()
         unless_taken.pop_all()
