@@ -1,9 +1,9 @@
 """Several hosts that train one model: MXNet's parameter servers, and what the hosts agree on.
 
 Each host runs a server and trains on its share of the data; the first one runs the scheduler, too,
-and writes the model. MXNet waits for ever for a host that has left, so that all hosts must go
-through equally many batches: what they need to agree on for this, they tell each other over plain
-TCP. Nothing here trains. MXNet is imported only in the servers.
+and writes the model. MXNet waits for ever for a host that has left, so that all hosts must train
+for equally many epochs: they agree on the last one over plain TCP. Nothing here trains. MXNet is
+imported only in the servers.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ Everything from the network on. What is asked for has been judged before; pictur
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -93,10 +92,9 @@ class _Training:
     ) -> None:
         self._configuration, self._team = configuration, team
         self._train, self._validation = train, validation
-        # Epochs of the training data that have been read; more than those trained on if labels
-        # were counted first, or if this host's share is smaller than another's.
-        self._passes = 0
-        self._label_weights = self._counted() if configuration.use_weighted_loss else None
+        # A stream's epochs come once: one whose labels are counted can't be trained on as well.
+        self._counted_epochs = int(configuration.use_weighted_loss)
+        self._label_weights = self._weighed() if configuration.use_weighted_loss else None
         served = network.symbol(
             configuration.num_layers,
             configuration.image_shape,
@@ -108,36 +106,22 @@ class _Training:
             checkpoints.MODEL_DIRECTORY, served, configuration
         )
         self._store = self._opened_store()
-        self._batches = self._agreed_batches()
         self._module = self._bound(served)
         self._initialise(start)
 
     # Before the first epoch.
 
-    def _counted(self) -> np.ndarray:
+    def _weighed(self) -> np.ndarray:
         """Return how much the presence of each class counts: its absences for each presence."""
-        present = np.zeros(self._configuration.num_classes)
-        examples = 0
-        for example in self._train.epoch(self._passes):
-            present += example.label
-            examples += 1
-        self._passes += 1
-        counts: np.ndarray = np.maximum(examples - present, 1) / np.maximum(present, 1)
-        return counts.astype(np.float32)
+        labels = np.stack([example.label for example in self._train.epoch(0)])
+        present = labels.sum(axis=0)
+        weights: np.ndarray = np.maximum(len(labels) - present, 1) / np.maximum(present, 1)
+        return weights.astype(np.float32)
 
     def _opened_store(self) -> mx.kvstore.KVStore | None:
         if self._team.hosts.parts == 1:
             return None
         return mx.kv.create(self._configuration.kv_store or "dist_sync")
-
-    def _agreed_batches(self) -> int | None:
-        """Return how many batches each host trains on in each epoch; None for all that it has."""
-        if self._store is None:
-            return None
-        configuration, count = self._configuration, self._train.count
-        if count is None:
-            count = -(-configuration.num_training_samples // self._team.hosts.parts)
-        return int(self._team.most(-(-count // configuration.mini_batch_size)))
 
     def _bound(self, served: mx.sym.Symbol) -> mx.mod.Module:
         configuration = self._configuration
@@ -187,51 +171,33 @@ class _Training:
                 break
 
     def _train_epoch(self, epoch: int) -> None:
-        tally, begun = self._tally(), time.monotonic()
-        since, settled = begun, None
-        for number, batch in enumerate(self._epoch_batches()):
-            self._module.forward_backward(self._fed(batch))
-            self._module.update()
-            # Waiting for this batch's predictions would leave the processor idle: the last one's.
-            if settled is not None:
-                _count(tally, *settled)
-            settled = self._module.get_outputs()[0].copy(), batch
-            if number and number % _LINE_EVERY_BATCHES == 0:
-                _count(tally, *settled)
-                settled, now = None, time.monotonic()
-                speed = _LINE_EVERY_BATCHES * len(batch.data) / (now - since)
-                since = now
-                shares = "".join(f"\t{name}={share:.6f}" for name, share in tally.shares())
-                narration.say(
-                    f"Epoch[{epoch}] Batch [{number}]\tSpeed: {speed:.3f} samples/sec{shares}"
-                )
-        if settled is not None:
-            _count(tally, *settled)
+        tally, waiting = self._tally(), None
+        begun = since = time.monotonic()
+        number = epoch + self._counted_epochs
+        with closing(batches(self._train, number, self._configuration, training=True)) as found:
+            for number, batch in enumerate(found):
+                self._module.forward_backward(self._fed(batch))
+                self._module.update()
+                # Asking for these predictions now would leave the next batch waiting: the last
+                # ones, which are there.
+                if waiting is not None:
+                    _count(tally, *waiting)
+                waiting = self._module.get_outputs()[0].copy(), batch
+                if number and number % _LINE_EVERY_BATCHES == 0:
+                    _count(tally, *waiting)
+                    waiting, now = None, time.monotonic()
+                    samples = _LINE_EVERY_BATCHES * len(batch.data)
+                    narration.speed(epoch, number, samples / (now - since), tally.shares())
+                    since = now
+        if waiting is not None:
+            _count(tally, *waiting)
         if not tally.finite:
             narration.say(
                 f"Epoch[{epoch}] The network's outputs are not numbers: learning_rate may be too "
                 "large.",
                 level="WARNING",
             )
-        for name, share in tally.shares():
-            narration.say(f"Epoch[{epoch}] Train-{name}={share:.6f}")
-        narration.say(f"Epoch[{epoch}] Time cost={time.monotonic() - begun:.3f}")
-
-    def _epoch_batches(self) -> Iterator[Batch]:
-        """Yield the batches of an epoch: this host's, or as many as the hosts agreed on."""
-        left = self._batches
-        while left is None or left > 0:
-            number, self._passes = self._passes, self._passes + 1
-            found = batches(self._train, number, self._configuration, training=True)
-            with closing(found):
-                for batch in found:
-                    yield batch
-                    if left is not None:
-                        left -= 1
-                        if left == 0:
-                            return
-            if left is None:
-                return
+        narration.trained(epoch, tally.shares(), time.monotonic() - begun)
 
     def _validate(self, epoch: int) -> float:
         """Log how well the network does on the validation data; returns its accuracy."""
@@ -241,8 +207,7 @@ class _Training:
             for batch in found:
                 self._module.forward(self._fed(batch), is_train=False)
                 _count(tally, self._module.get_outputs()[0], batch)
-        for name, share in tally.shares():
-            narration.say(f"Epoch[{epoch}] Validation-{name}={share:.6f}")
+        narration.validated(epoch, tally.shares())
         return tally.shares()[0][1]
 
     def _keep(self, epoch: int, accuracy: float, *, best: bool, last: bool) -> None:
@@ -251,11 +216,11 @@ class _Training:
         if frequency is None:
             if not best:
                 return
-            narration.say(f"Storing the best model with validation accuracy: {accuracy:.6f}")
+            narration.storing_best(accuracy)
         elif (epoch + 1) % frequency and not last:
             return
         path = self._checkpoints.save(epoch, *self._module.get_params(), alone=frequency is None)
-        narration.say(f'Saved checkpoint to "{path}"')
+        narration.saved(path)
 
     def _tally(self) -> Tally:
         return Tally(multi_label=self._configuration.multi_label, top_k=self._configuration.top_k)
@@ -291,6 +256,8 @@ def _optimizer_parameters(configuration: Configuration, hosts: int) -> dict[str,
         updates = configuration.num_training_samples / (configuration.mini_batch_size * hosts)
         steps = {max(1, round(epoch * updates)) for epoch in configuration.lr_scheduler_step}
         parameters["lr_scheduler"] = mx.lr_scheduler.MultiFactorScheduler(
-            sorted(steps), factor=configuration.lr_scheduler_factor
+            sorted(steps),
+            factor=configuration.lr_scheduler_factor,
+            base_lr=configuration.learning_rate,
         )
     return parameters
