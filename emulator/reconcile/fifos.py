@@ -31,11 +31,14 @@ class Fifo:
         path.unlink(missing_ok=True)
         os.mkfifo(path)
         self._handle = os.open(path, os.O_PATH | os.O_NOFOLLOW)
-        if not stat.S_ISFIFO(os.fstat(self._handle).st_mode):
+        try:
+            if not stat.S_ISFIFO(os.fstat(self._handle).st_mode):
+                raise OSError(errno.EEXIST, "Is no pipe", str(path))
+            # A container's user may be anybody.
+            os.chmod(self._again, 0o666)
+        except BaseException:
             os.close(self._handle)
-            raise OSError(errno.EEXIST, "Is no pipe", str(path))
-        # A container's user may be anybody.
-        os.chmod(self._again, 0o666)
+            raise
 
     @property
     def _again(self) -> str:

@@ -22,7 +22,7 @@ class Stored(Protocol):
     def stat(self, bucket: str, key: str) -> ObjectLike: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """An object, and the file that held its body when it was looked up."""
 

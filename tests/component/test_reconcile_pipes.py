@@ -1,5 +1,6 @@
 """Pipe mode over real named pipes: what a container reads, and how it ends (contract B9)."""
 
+import errno
 import json
 import os
 import select
@@ -145,6 +146,18 @@ def test_a_slow_reader_gets_everything(world: World, aside: Callable[..., Any]) 
         return b"".join(blocks)
 
     assert aside(slowly) == LARGE
+
+
+def test_a_file_system_that_cannot_splice_is_read(
+    world: World, aside: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: Any, **__: Any) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("emulator.reconcile.fifos.os.splice", refuses)
+    world.objects.put_bytes(BUCKET, "in/a", LARGE)
+    directory = running(world, pipe("train", "in/"))
+    assert aside((directory / "train_0").read_bytes) == LARGE
 
 
 def test_a_pipe_that_nobody_opens_costs_the_job_nothing(world: World) -> None:
