@@ -12,9 +12,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.bench import rows
+from tests.bench import image_classification, rows
 from tests.bench.engine import Engine
 from tests.bench.measure import Row
+
+GROUPS = (
+    *("startup", "jobs", "endpoints", "invocations", "describe"),
+    *("training", "predictions", "input-modes", "objects"),
+)
 
 
 def main() -> int:
@@ -29,6 +34,11 @@ def main() -> int:
         "endpoints": partial(rows.endpoints, engine, repeats),
         "invocations": partial(rows.invocations, engine, repeats, seconds),
         "describe": partial(rows.describe, engine, repeats),
+        "training": partial(image_classification.training, engine, 1 if asked.quick else 3),
+        "predictions": partial(
+            image_classification.predictions, engine, 2 if asked.quick else 3, 50
+        ),
+        "input-modes": partial(image_classification.input_modes, engine),
         "objects": partial(rows.objects, 1 if asked.quick else 3),
     }
     wanted = asked.group or [name for name in groups if name != "objects" or asked.s3]
@@ -54,7 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--group",
         action="append",
-        choices=["startup", "jobs", "endpoints", "invocations", "describe", "objects"],
+        choices=GROUPS,
         help="measure only this group; may be given more than once",
     )
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))

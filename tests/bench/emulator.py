@@ -1,5 +1,6 @@
 """The emulator as a user runs it: the command, its ready line, its URL."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -67,8 +68,25 @@ class Emulator:
 
     def memory_mb(self) -> float:
         """Return the resident memory of the process, which has no children of its own."""
+        return self._memory_mb("VmRSS:")
+
+    def memory_peak_mb(self) -> float:
+        """Return the most that it ever was."""
+        return self._memory_mb("VmHWM:")
+
+    def disk_mb(self) -> float:
+        """Return what the state directory occupies; a file with several names counts once."""
+        occupied: dict[tuple[int, int], int] = {}
+        for folder, _, names in os.walk(self._state):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    found = os.lstat(Path(folder, name))
+                    occupied[found.st_dev, found.st_ino] = found.st_blocks * 512
+        return sum(occupied.values()) / 1e6
+
+    def _memory_mb(self, name: str) -> float:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        return int(status.split(name)[1].split()[0]) / 1024
 
 
 def client(service: str, url: str) -> Any:

@@ -3,10 +3,11 @@
 import contextlib
 import http.client
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import docker
+import docker.errors
 from docker.models.containers import Container
 
 from tests.bench.measure import until
@@ -35,10 +36,33 @@ class Engine:
         finally:
             container.remove()
 
+    def run(self, image: str, command: Sequence[str], mounts: Mapping[Path, str]) -> str:
+        """Run a container until it ends; returns what it wrote.
+
+        Args:
+            mounts: directories of this machine and where the container has them.
+
+        Raises:
+            RuntimeError: it failed.
+        """
+        container = self._create(list(command), image=image, mounts=mounts)
+        container.start()
+        try:
+            code = container.wait(timeout=300)["StatusCode"]
+            output = container.logs().decode()
+        finally:
+            container.remove(force=True)
+        if code:
+            raise RuntimeError(output[-4000:])
+        return output
+
     @contextlib.contextmanager
-    def serving(self, delay: float = 0.0) -> Iterator[str]:
+    def serving(
+        self, delay: float = 0.0, *, image: str = IMAGE, mounts: Mapping[Path, str] | None = None
+    ) -> Iterator[str]:
         """Give the address of a container that answers."""
-        container = self._create("serve", {"BENCH_DELAY_SECONDS": str(delay)})
+        environment = {"BENCH_DELAY_SECONDS": str(delay)}
+        container = self._create("serve", environment, image=image, mounts=mounts)
         try:
             container.start()
             container.reload()
@@ -48,16 +72,40 @@ class Engine:
         finally:
             container.remove(force=True)
 
+    def memory_mb(self, image: str) -> float:
+        """Return the memory of the containers of an image, whoever started them.
+
+        Without the system's cache of files, which it gives back when others need it.
+        """
+        used = 0
+        for container in self._docker.containers.list(
+            filters={"ancestor": image}, ignore_removed=True
+        ):
+            with contextlib.suppress(docker.errors.APIError):
+                found = self._docker.api.stats(container.id, stream=False, one_shot=True)
+                parts = found["memory_stats"].get("stats", {})
+                # Versions 1 and 2 of the kernel's control groups.
+                used += parts.get("total_rss", parts.get("anon", 0))
+        return used / 1e6
+
     def close(self) -> None:
         self._docker.close()
 
-    def _create(self, command: str, environment: dict[str, str] | None = None) -> Container:
+    def _create(
+        self,
+        command: str | list[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        image: str = IMAGE,
+        mounts: Mapping[Path, str] | None = None,
+    ) -> Container:
         return self._docker.containers.create(
-            IMAGE,
+            image,
             command,
             name=f"sagemaker-bench-{uuid.uuid4().hex[:12]}",
-            environment=environment or {},
+            environment=dict(environment or {}),
             labels={"sagemaker-bench": "1"},
+            volumes={str(here): {"bind": there} for here, there in (mounts or {}).items()},
         )
 
 

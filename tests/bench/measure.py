@@ -54,11 +54,17 @@ def compare(
     repeats: int = 5,
     goal: float | None = None,
     more_is_better: bool = False,
+    warm: bool = False,
 ) -> Row:
-    """Take both measurements by turns, after one of each that does not count."""
+    """Take both measurements by turns, after one of each that does not count.
+
+    Args:
+        warm: a measurement leaves out its own slow beginning, so that all count.
+    """
     words, least = floor
-    least()
-    ours()
+    if not warm:
+        least()
+        ours()
     mine: list[float] = []
     other: list[float] = []
     for _ in range(repeats):

@@ -3,6 +3,7 @@
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from tests.bench.emulator import ROLE, Emulator, client
 from tests.bench.engine import IMAGE
@@ -22,25 +23,26 @@ class Resources:
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
         )
 
-    def train(self, pause: float = 0.005) -> str:
+    def train(self, pause: float = 0.005, **request: Any) -> str:
         """Run one job from CreateTrainingJob until Describe says Completed; return its name.
 
         Args:
             pause: seconds between two looks.
+            request: members that replace those of the trivial job.
         """
         name = f"job-{next(self._numbers)}"
-        self.sagemaker.create_training_job(
-            TrainingJobName=name,
-            AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
-            RoleArn=ROLE,
-            OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
-            ResourceConfig={
+        trivial = {
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/out"},
+            "ResourceConfig": {
                 "InstanceType": "ml.m5.large",
                 "InstanceCount": 1,
                 "VolumeSizeInGB": 1,
             },
-            StoppingCondition={"MaxRuntimeInSeconds": 60},
-        )
+            "StoppingCondition": {"MaxRuntimeInSeconds": 300},
+        }
+        self.sagemaker.create_training_job(TrainingJobName=name, **{**trivial, **request})
 
         def completed() -> bool:
             job = self.sagemaker.describe_training_job(TrainingJobName=name)
@@ -48,7 +50,7 @@ class Resources:
                 raise RuntimeError(job.get("FailureReason"))
             return bool(job["TrainingJobStatus"] == "Completed")
 
-        until(completed, "a trivial training job completes", pause=pause)
+        until(completed, "a training job completes", seconds=300, pause=pause)
         return name
 
     def train_many(self, count: int) -> float:
@@ -59,15 +61,17 @@ class Resources:
             list(threads.map(lambda _: self.train(pause=0.05), range(count)))
         return count / (time.perf_counter() - began)
 
-    def configure(self, delay: float = 0.0) -> str:
-        """Create a model and an endpoint configuration; return their name."""
+    def configure(self, delay: float = 0.0, **container: str) -> str:
+        """Create a model and an endpoint configuration; return their name.
+
+        Args:
+            container: members of PrimaryContainer.
+        """
         name = f"config-{next(self._numbers)}"
+        environment = {"BENCH_DELAY_SECONDS": str(delay)}
         self.sagemaker.create_model(
             ModelName=name,
-            PrimaryContainer={
-                "Image": IMAGE,
-                "Environment": {"BENCH_DELAY_SECONDS": str(delay)},
-            },
+            PrimaryContainer={"Image": IMAGE, "Environment": environment, **container},
             ExecutionRoleArn=ROLE,
         )
         self.sagemaker.create_endpoint_config(
