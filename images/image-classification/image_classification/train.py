@@ -15,12 +15,15 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from image_classification import channels, hyperparameters, narration
 from image_classification.channels import Channel, Inputs
 from image_classification.errors import CustomerError
 from image_classification.hyperparameters import Configuration
+
+if TYPE_CHECKING:
+    from image_classification.sources import Source
 
 _HOME = Path("/opt/ml")
 _CONFIG, _DATA = _HOME / "input/config", _HOME / "input/data"
@@ -74,9 +77,11 @@ def _configuration() -> Configuration:
     return hyperparameters.parse(given)
 
 
-def _sources(configuration: Configuration, inputs: Inputs, part: int, parts: int) -> Any:
+def _sources(
+    configuration: Configuration, inputs: Inputs, part: int, parts: int
+) -> tuple[Source, Source]:
     """Return this host's share of the training data, and all of the validation data."""
-    from image_classification.sources import Source, open_source
+    from image_classification.sources import open_source
 
     def opened(channel: Channel, lst: Channel | None, part: int, parts: int) -> Source:
         searched = lst or channel
