@@ -82,6 +82,7 @@ class Network:
         return {
             "num_layers": "20" if self.side <= LARGEST_SMALL else "18",
             "image_shape": f"3,{self.side},{self.side}",
+            "resize": str(self.side),  # pictures that are smaller become large enough
             "num_classes": str(len(packed.classes)),
             "num_training_samples": str(packed.trained),
             "mini_batch_size": str(min(16, packed.trained)),

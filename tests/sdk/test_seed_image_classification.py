@@ -23,6 +23,7 @@ import pytest
 from environments import Shell
 from notebooks import Run
 from packed_pictures import Packed
+from PIL import Image
 
 from tests.system.running_emulator import Emulator, eventually
 
@@ -33,6 +34,7 @@ NOTEBOOK = (
 PHOTOS = Path(os.environ["SAGEMAKER_EMULATOR_TEST_DATA"], "photos").resolve()
 ASKED = PHOTOS / "008_0007.jpg"
 BUCKET = "photographs"
+SHORTEST_SIDE = 256  # pixels
 log = logging.getLogger(__name__)
 
 Shells = Callable[..., Shell]
@@ -57,8 +59,16 @@ def scaled(photos: Packed) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Packed:
-    """Photographs of five classes, packed."""
-    return packed_pictures.pack(PHOTOS / "caltech101-5", tmp_path_factory.mktemp("photos"))
+    """Photographs of five classes, as large as those of the notebook, packed."""
+    folder = tmp_path_factory.mktemp("photos")
+    for path in (PHOTOS / "caltech101-5").rglob("*.jpg"):
+        enlarged = folder / "pictures" / path.parent.name / path.name
+        enlarged.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as photo:
+            scale = SHORTEST_SIDE / min(photo.size)
+            size = [round(side * scale) for side in photo.size]
+            photo.convert("RGB").resize((size[0], size[1])).save(enlarged)
+    return packed_pictures.pack(folder / "pictures", folder / "packed")
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +145,11 @@ def test_a_photograph_gets_a_label(
     notebooks.with_cell(notebook, SHOW, before="sage.delete_endpoint(")
     run = notebooks.execute(notebook, opened, prepare(opened, photos))
     printed = run.printed()
-    log.info("%s, %s: %.0f s", version, shape, run.seconds)
     assert printed.count("Training job ended with status: Completed\n") == 2
     assert "Endpoint creation ended with EndpointStatus = InService\n" in printed
     result = re.search(r"^Result: label - (\S+), probability - (\S+)$", printed, re.MULTILINE)
     assert result, printed[-3000:]
+    log.info("%s, %s: %.0f s; %s", version, shape, run.seconds, result[0])
     # The notebook's own names for the first five classes.
     assert result[1] in ("ak47", "american-flag", "backpack", "baseball-bat", "baseball-glove")
     assert 1 / photos.classes <= float(result[2]) <= 1
