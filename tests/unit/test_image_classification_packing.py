@@ -88,6 +88,19 @@ def test_the_same_seed_packs_the_same_and_another_does_not(pictures: Path, tmp_p
     assert packed("c", "--seed", 1) != first
 
 
+@pytest.mark.parametrize("part, counts", [(0.01, [1, 1]), (0.5, [2, 5]), (0.99, [2, 9])])
+def test_each_class_is_split_and_the_classes_are_mixed(
+    pictures: Path, tmp_path: Path, part: float, counts: list[int]
+) -> None:
+    assert pack_images(pictures, tmp_path / "packed", "--validation", part).returncode == 0
+    labels = [label for _, label, _ in listed(tmp_path / "packed/validation.lst")]
+    assert [labels.count(label) for label in (0, 1)] == counts
+    labels = [label for _, label, _ in listed(tmp_path / "packed/train.lst")]
+    assert [labels.count(label) for label in (0, 1)] == [3 - counts[0], 10 - counts[1]]
+    if len(labels) > 2:
+        assert labels not in (sorted(labels), sorted(labels, reverse=True))
+
+
 def test_without_validation_an_earlier_split_is_removed(pictures: Path, tmp_path: Path) -> None:
     output = tmp_path / "packed"
     assert pack_images(pictures, output).returncode == 0
