@@ -7,6 +7,7 @@ import tarfile
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import mxnet as mx
@@ -328,7 +329,7 @@ def weights_that_do_not_fit_are_refused_by_name() -> None:
         ({**files, "model-shapes.json": b"{}"}, {}, "model-shapes.json of the channel model"),
     ]
     for given, values, expected in table:
-        text = refusal(lambda: weights(given, **values))
+        text = refusal(partial(weights, given, **values))
         assert expected in text, (expected, text)
 
 
