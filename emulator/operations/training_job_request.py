@@ -115,8 +115,7 @@ def _check_mode(channel: Document, source: Document, mode: str) -> None:
         )
     if source.get("AttributeNames") and not augmented:
         raise ValidationException(
-            "AttributeNames can only be specified for S3DataType AugmentedManifestFile, in"
-            f" {where}"
+            f"AttributeNames can only be specified for S3DataType AugmentedManifestFile, in {where}"
         )
     asked = {
         "S3DataType AugmentedManifestFile": augmented,
