@@ -24,6 +24,8 @@ PRETRAINED_SIDE = 224
 # MXNet counts in 32 bits.
 _LARGEST = 2**31 - 1
 _LONGEST_SIDE = 8192
+# Characters of a value: what is wrong with it must fit into a FailureReason, too.
+_LONGEST_SHOWN = 100
 _WHOLE = re.compile(r"[+-]?\d{1,19}(\.0*)?")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _UNSET = ("", "None", "none", "null")
@@ -137,8 +139,9 @@ def _value(name: str, text: str) -> Any:
     try:
         return kind.read(text)
     except ValueError:
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
         raise _invalid(
-            f"The value '{text}' is not valid for the '{name}' hyperparameter which {kind.wants}"
+            f"The value '{shown}' is not valid for the '{name}' hyperparameter which {kind.wants}"
         ) from None
 
 

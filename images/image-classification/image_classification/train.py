@@ -15,15 +15,13 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from image_classification import channels, hyperparameters, narration
+from image_classification import channels, cluster, hyperparameters, narration
 from image_classification.channels import Channel, Inputs
 from image_classification.errors import CustomerError
 from image_classification.hyperparameters import Configuration
-
-if TYPE_CHECKING:
-    from image_classification.sources import Source
+from image_classification.sources import Source, open_source
 
 _HOME = Path("/opt/ml")
 _CONFIG, _DATA = _HOME / "input/config", _HOME / "input/data"
@@ -49,9 +47,6 @@ def main() -> None:
 
 def _run() -> None:
     configuration = _configuration()
-    # OpenCV takes a while, too: what needs it waits until the settings are known to be good.
-    from image_classification import cluster
-
     resources = _json(_CONFIG / "resourceconfig.json")
     hosts = cluster.Hosts(resources["current_host"], tuple(resources["hosts"]))
     inputs = channels.read(_json(_CONFIG / "inputdataconfig.json"), _DATA, hosts=hosts.parts)
@@ -61,7 +56,7 @@ def _run() -> None:
     narration.parameters(configuration, several_hosts=hosts.parts > 1)
     for doubt in hyperparameters.doubts(configuration):
         narration.say(doubt, level="WARNING")
-
+    # MXNet takes seconds to load: a job that can't be done should not wait for it.
     from image_classification import fitting
 
     narration.threads(len(os.sched_getaffinity(0)))
@@ -81,7 +76,6 @@ def _sources(
     configuration: Configuration, inputs: Inputs, part: int, parts: int
 ) -> tuple[Source, Source]:
     """Return this host's share of the training data, and all of the validation data."""
-    from image_classification.sources import open_source
 
     def opened(channel: Channel, lst: Channel | None, part: int, parts: int) -> Source:
         searched = lst or channel
