@@ -66,6 +66,11 @@ class Emulator:
             print(Path(self._log.name).read_text()[-4000:], file=sys.stderr)
         shutil.rmtree(self._state, ignore_errors=True)
 
+    @property
+    def instance(self) -> str:
+        """Return the id that labels this emulator's containers."""
+        return Path(self._state, "state/instance").read_text().strip()
+
     def memory_mb(self) -> float:
         """Return the resident memory of the process, which has no children of its own."""
         return self._memory_mb("VmRSS:")

@@ -72,16 +72,18 @@ class Engine:
         finally:
             container.remove(force=True)
 
-    def memory_mb(self, image: str) -> float:
-        """Return the memory of the containers of an image, whoever started them.
+    def memory_mb(self, instance: str) -> float:
+        """Return the memory of an emulator's containers.
 
         Without the system's cache of files, which it gives back when others need it.
         """
         used = 0
+        label = f"org.sagemaker-emulator.instance={instance}"
         for container in self._docker.containers.list(
-            filters={"ancestor": image}, ignore_removed=True
+            filters={"label": label}, ignore_removed=True
         ):
-            with contextlib.suppress(docker.errors.APIError):
+            # Of a container that is just ending, the engine says nothing.
+            with contextlib.suppress(docker.errors.APIError, ValueError):
                 found = self._docker.api.stats(container.id, stream=False, one_shot=True)
                 parts = found["memory_stats"].get("stats", {})
                 # Versions 1 and 2 of the kernel's control groups.

@@ -249,9 +249,9 @@ class Cost:
 def input_modes(engine: Engine) -> Iterator[Row]:
     """One job on 200 MB of records by File and by Pipe mode, each with an emulator of its own."""
     with tempfile.TemporaryDirectory() as directory:
-        drawn = draw(Path(directory), 4096, 160)
+        drawn = draw(Path(directory), 4096, 208)
+        size = (drawn.records / "train.rec").stat().st_size / 1e6
         by_file, by_pipe = (_cost(engine, drawn, mode) for mode in ("File", "Pipe"))
-    size = (drawn.records / "train.rec").stat().st_size / 1e6
     for words, unit, name in (
         ("job", "s", "seconds"),
         ("memory of the container, peak", "MB", "container"),
@@ -284,7 +284,7 @@ def _cost(engine: Engine, drawn: Drawn, mode: str) -> Cost:
             for name in ("train", "validation")
         ]
         before = emulator.disk_mb()
-        with _peaks(partial(engine.memory_mb, IMAGE), emulator.disk_mb) as peaks:
+        with _peaks(partial(engine.memory_mb, emulator.instance), emulator.disk_mb) as peaks:
             began = time.perf_counter()
             resources.train(
                 AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": mode},
