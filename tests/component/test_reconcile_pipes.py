@@ -331,14 +331,18 @@ def test_a_job_whose_feeding_emulator_was_killed_fails(world: World, exits: bool
     assert world.launcher.find({}) == []
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("after, hosts", [(False, 1), (True, 2)], ids=["before", "after"])
 def test_a_crash_at_any_step_never_completes_a_job_that_read_less(
-    tmp_path: Path, after: bool
+    tmp_path: Path, after: bool, hosts: int
 ) -> None:
     for step in range(MOST_PASSES):
         world = World(tmp_path / str(step))
         world.objects.put_bytes(BUCKET, "in/a", b"1")
-        world.create(Behaviour(run_for=0.05, effect=writes), InputDataConfig=[pipe("t", "in/")])
+        world.create(
+            Behaviour(run_for=0.05, effect=writes),
+            InputDataConfig=[pipe("t", "in/")],
+            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": hosts},
+        )
         world.fuse.set(step, after=after)
         while_training = crashed = False
         try:
