@@ -4,20 +4,15 @@ All jobs run at once, and each leaves neither a container nor files. The reasons
 seen with `--log-cli-level=INFO`.
 """
 
-import io
-import json
 import logging
-import struct
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pytest
-from framework_jobs import packed
-from image_classification_jobs import ALGORITHM, RECORDS, records
-from PIL import Image
+from image_classification_jobs import ALGORITHM, RECORDS
+from image_classification_mistakes import PICTURES, SIDE, objects
 from running_emulator import Emulator, unique
 from training_data import assert_gone, channel, put
 
@@ -26,7 +21,6 @@ pytestmark = pytest.mark.docker
 log = logging.getLogger(__name__)
 
 WITHIN_SECONDS = 180
-SIDE, PICTURES = 32, 12
 SETTINGS = {
     "num_layers": "20",
     "image_shape": f"3,{SIDE},{SIDE}",
@@ -319,64 +313,7 @@ TABLE: dict[str, Mistake] = {
 }
 
 
-def png(width: int, height: int, colour: int) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (width, height), (colour, 0, 255 - colour)).save(file, "PNG")
-    return file.getvalue()
-
-
-def weights(**arrays: np.ndarray) -> bytes:
-    """Return a .params file with these arrays, in the binary format of MXNet's NDArray."""
-    content = struct.pack("<QQQ", 0x112, 0, len(arrays))
-    for array in arrays.values():
-        content += struct.pack("<IiI", 0xF993FAC9, 0, array.ndim)
-        content += struct.pack(f"<{array.ndim}q", *array.shape)
-        on_processor, float32 = (1, 0), 0
-        content += struct.pack("<iii", *on_processor, float32) + array.astype("<f4").tobytes()
-    content += struct.pack("<Q", len(arrays))
-    for name in arrays:
-        full = f"arg:{name}".encode()
-        content += struct.pack("<Q", len(full)) + full
-    return content
-
-
-def data(bucket: str) -> dict[str, bytes]:
-    """Return the objects of the bucket, good and bad, by key."""
-    images = [png(SIDE, SIDE, 20 * number) for number in range(PICTURES)]
-    classes = np.arange(PICTURES) % 3
-    good = records(images, classes)
-    small = [*images[:3], png(24, 20, 0), *images[4:]]
-    broken = [*images[:5], b"no picture", *images[6:]]
-    pairs = [
-        json.dumps({"source-ref": f"s3://{bucket}/pictures/{number}.png", "class": int(shown)})
-        for number, shown in enumerate(classes)
-    ]
-    return {
-        "good/good.rec": good,
-        "two/a.rec": good,
-        "two/b.rec": good,
-        "empty/empty.rec": b"",
-        "truncated/truncated.rec": good[:-9],
-        "noise/noise.rec": bytes(range(256)) * 20,
-        "high/high.rec": records(images, np.array([*classes[:-1], 7])),
-        "several/several.rec": records(images, np.eye(PICTURES, 5)),
-        "small/small.rec": records(small, classes),
-        "broken/broken.rec": records(broken, classes),
-        **{f"pictures/{number}.png": image for number, image in enumerate(images)},
-        "lists/good.lst": b"".join(b"%d\t%d\t%d.png\n" % (n, n % 3, n) for n in range(PICTURES)),
-        "lists/missing.lst": b"0\t0\t0.png\n1\t1\tnowhere.png\n",
-        "lists/spaces.lst": b"0 0 0.png\n",
-        "lists/high.lst": b"0\t7\t0.png\n",
-        "pairs": "\n".join(pairs).encode(),
-        "other/model.tar.gz": packed(
-            {"image-classification-0001.params": weights(fc1_weight=np.zeros((5, 64)))}
-        ),
-        "noise-model/model.tar.gz": b"no archive",
-        "empty-model/model.tar.gz": packed({"readme.txt": b""}),
-    }
-
-
-def submit(emulator: Emulator, bucket: str, mistake: Mistake) -> str:
+def submit(emulator: Emulator, bucket: str, mistake: Mistake, **environment: str) -> str:
     """Create the job of a mistake; returns its name."""
     good: Channels = {"train": {"at": "good"}, "validation": {"at": "good"}}
     channels = []
@@ -403,7 +340,7 @@ def submit(emulator: Emulator, bucket: str, mistake: Mistake) -> str:
             "VolumeSizeInGB": 1,
         },
         HyperParameters={key: value for key, value in settings.items() if value is not None},
-        Environment={"OMP_NUM_THREADS": "1"},
+        Environment={"OMP_NUM_THREADS": "1", **environment},
     )
     return job
 
@@ -412,7 +349,7 @@ def submit(emulator: Emulator, bucket: str, mistake: Mistake) -> str:
 def jobs(emulator: Emulator) -> dict[str, str]:
     """Submit every mistake; returns the names of their jobs."""
     bucket = emulator.bucket()
-    put(emulator, bucket, data(bucket))
+    put(emulator, bucket, objects(bucket))
     with ThreadPoolExecutor(4) as pool:
         names = pool.map(lambda mistake: submit(emulator, bucket, mistake), TABLE.values())
         return dict(zip(TABLE, names, strict=True))
@@ -424,7 +361,7 @@ def test_a_mistake_is_named_in_the_reason(
 ) -> None:
     job = emulator.ended(jobs[case], within=WITHIN_SECONDS)
     reason = job.get("FailureReason", "")
-    log.info("%s -> %s", case, reason)
+    log.info("%s -> %s", case, " ".join(reason.split()))
     assert job["TrainingJobStatus"] == "Failed"
     assert reason.startswith(f"ClientError: {TABLE[case].told}"), reason
     assert reason.endswith(", exit code: 2"), reason
@@ -432,3 +369,15 @@ def test_a_mistake_is_named_in_the_reason(
         emulator.output(jobs[case])
     )
     assert_gone(emulator, jobs[case])
+
+
+def test_what_is_nobodys_mistake_is_an_algorithm_error(emulator: Emulator) -> None:
+    bucket, told = emulator.bucket(), "OSError: /etc/passwd: invalid ELF header"
+    put(emulator, bucket, objects(bucket))
+    name = submit(emulator, bucket, Mistake(""), MXNET_LIBRARY_PATH="/etc/passwd")
+    job = emulator.ended(name, within=WITHIN_SECONDS)
+    assert job["FailureReason"] == f"AlgorithmError: {told}, exit code: 1"
+    output = "\n".join(emulator.output(name))
+    assert "Traceback (most recent call last):" in output
+    assert f"Algorithm Error: {told}" in output
+    assert_gone(emulator, name)

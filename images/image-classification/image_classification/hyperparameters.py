@@ -166,23 +166,42 @@ def _check_together(asked: Configuration) -> None:
     Raises:
         CustomerError: names them.
     """
-    shape, longest = shape_text(asked), max(asked.image_shape[1:])
-    rules = [
+    for broken, message in (*_network_rules(asked), *_training_rules(asked)):
+        if broken:
+            raise CustomerError(message)
+
+
+def _network_rules(asked: Configuration) -> list[tuple[bool, str]]:
+    """Return what the network forbids: whether it does, and the refusal."""
+    shape, sides, layers = shape_text(asked), asked.image_shape[1:], _listed(LAYERS)
+    return [
         (
-            asked.num_layers in SMALL_LAYERS and longest > LARGEST_SMALL_IMAGE,
+            asked.num_layers in SMALL_LAYERS and max(sides) > LARGEST_SMALL_IMAGE,
             f"num_layers {asked.num_layers} is for images of at most {LARGEST_SMALL_IMAGE} pixels "
-            f"a side, but image_shape is {shape}: num_layers must be one of {_listed(LAYERS)}.",
+            f"a side, but image_shape is {shape}: num_layers must be one of {layers}.",
         ),
         (
             asked.use_pretrained_model and asked.num_layers not in LAYERS,
             f"use_pretrained_model is 1, but num_layers is {asked.num_layers}: pretrained networks "
-            f"have num_layers {_listed(LAYERS)}.",
+            f"have num_layers {layers}.",
         ),
         (
-            asked.use_pretrained_model and asked.image_shape[1:] != (PRETRAINED_SIDE,) * 2,
+            asked.use_pretrained_model and sides != (PRETRAINED_SIDE,) * 2,
             f"use_pretrained_model is 1, but image_shape is {shape}: pretrained networks have "
             f"image_shape 3,{PRETRAINED_SIDE},{PRETRAINED_SIDE}.",
         ),
+        (
+            # A smaller one leaves every picture smaller than image_shape.
+            asked.resize is not None and asked.resize < min(sides),
+            f"resize ({asked.resize}) must not be smaller than the height and the width of "
+            f"image_shape ({shape}).",
+        ),
+    ]
+
+
+def _training_rules(asked: Configuration) -> list[tuple[bool, str]]:
+    """Return what the course of the training forbids: whether it does, and the refusal."""
+    return [
         (
             asked.checkpoint_frequency is not None and asked.checkpoint_frequency > asked.epochs,
             f"checkpoint_frequency ({asked.checkpoint_frequency}) must not be larger than epochs "
@@ -198,21 +217,12 @@ def _check_together(asked: Configuration) -> None:
             "data only.",
         ),
         (
-            # A smaller one leaves every picture smaller than image_shape.
-            asked.resize is not None and asked.resize < min(asked.image_shape[1:]),
-            f"resize ({asked.resize}) must not be smaller than the height and the width of "
-            f"image_shape ({shape}).",
-        ),
-        (
             asked.mini_batch_size > asked.num_training_samples,
             "The number of input images must be bigger or equal to the mini_batch_size. "
             f"num_training_samples is {asked.num_training_samples}, mini_batch_size is "
             f"{asked.mini_batch_size}.",
         ),
     ]
-    for broken, message in rules:
-        if broken:
-            raise CustomerError(message)
 
 
 def _invalid(message: str) -> CustomerError:

@@ -81,7 +81,7 @@ def pack(listing: Path, folder: Path, labels: Labels, resize: int | None) -> Pac
     Raises:
         CustomerError: a line can't be read, its label doesn't fit, or its image is missing.
     """
-    narration.say(f"Creating record files for {listing.name}")
+    narration.packing(listing.name)
     file = tempfile.TemporaryFile()
     offsets, numbers, position = array("Q"), array("Q"), 0
     root = folder.resolve()
@@ -105,7 +105,7 @@ def pack(listing: Path, folder: Path, labels: Labels, resize: int | None) -> Pac
         file.close()
         raise
     offsets.append(position)
-    narration.say("Done creating record files...")
+    narration.packed()
     return Packed(file, offsets, numbers)
 
 
