@@ -6,8 +6,8 @@ Only where lines begin is kept in memory; a line is read when it is its turn.
 import json
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from emulator.errors import PermanentError
@@ -24,33 +24,31 @@ class Stored(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An object, and the file that held its body when it was looked up."""
+    """Where an object is."""
 
     bucket: str
     key: str
-    path: Path
 
     @property
     def uri(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
 
 
-def look_up(objects: Stored, bucket: str, key: str) -> Place:
-    """Return an object's place; raises PermanentError if it is missing."""
-    return Place(bucket, key, worded(objects.stat, bucket, key).path)
+def look_up(objects: Stored, place: Place) -> ObjectLike:
+    """Return what is at a place now; raises PermanentError if nothing is."""
+    return worded(objects.stat, place.bucket, place.key)
 
 
 def opened(objects: Stored, place: Place) -> BinaryIO:
-    """Open an object's body, the present one if it was replaced since it was looked up.
+    """Open an object's body as it is now; replacing the object later changes nothing for it.
 
     Raises:
         PermanentError: the object is gone.
     """
     for _ in range(_TRIES):
-        try:
-            return place.path.open("rb")
-        except FileNotFoundError:
-            place = look_up(objects, place.bucket, place.key)
+        # Between the look and the opening another body may have taken its place.
+        with suppress(FileNotFoundError):
+            return look_up(objects, place).path.open("rb")
     raise PermanentError(f"{FAILED}The object '{place.uri}' is replaced again and again")
 
 
@@ -73,7 +71,7 @@ class AugmentedManifest:
         self._objects = objects
         self._attributes = tuple(attributes)
         self._offsets = array("Q")
-        self._file = opened(objects, look_up(objects, *split_uri(uri)))
+        self._file = opened(objects, Place(*split_uri(uri)))
         try:
             self._index()
         except BaseException:
@@ -87,7 +85,7 @@ class AugmentedManifest:
         """Return a line's attributes in order: an object for ``*-ref``, else its JSON text."""
         self._file.seek(self._offsets[number])
         line = json.loads(self._file.readline())
-        return [self._value(name, line[name]) for name in self._attributes]
+        return [_value(name, line[name]) for name in self._attributes]
 
     def close(self) -> None:
         self._file.close()
@@ -112,15 +110,17 @@ class AugmentedManifest:
         if any(name not in line for name in self._attributes):
             self.left_out += 1
             return
-        for name in self._attributes:
-            try:
-                self._value(name, line[name])
-            except PermanentError as error:
-                detail = str(error).removeprefix(FAILED)
-                raise PermanentError(f"{FAILED}{detail}, on {where}") from None
+        try:
+            for place in (_value(name, line[name]) for name in self._attributes):
+                if isinstance(place, Place):
+                    look_up(self._objects, place)
+        except PermanentError as error:
+            detail = str(error).removeprefix(FAILED)
+            raise PermanentError(f"{FAILED}{detail}, on {where}") from None
         self._offsets.append(offset)
 
-    def _value(self, name: str, value: Any) -> Place | bytes:
-        if name.endswith("-ref"):
-            return look_up(self._objects, *split_uri(str(value)))
-        return json.dumps(value, ensure_ascii=False).encode()
+
+def _value(name: str, value: Any) -> Place | bytes:
+    if name.endswith("-ref"):
+        return Place(*split_uri(str(value)))
+    return json.dumps(value, ensure_ascii=False).encode()

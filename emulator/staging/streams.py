@@ -10,13 +10,13 @@ import random
 import tempfile
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from emulator.errors import PermanentError
 from emulator.staging import recordio
-from emulator.staging.inputs import FAILED, Objects, Source, read_manifest, split_uri
+from emulator.staging.inputs import FAILED, ObjectLike, Objects, Source, read_manifest, split_uri
 from emulator.staging.manifests import AugmentedManifest, Place, look_up, opened
 
 BLOCK = 1 << 20
@@ -111,9 +111,10 @@ class Stream:
                 return self._augmented(attributes)
             case "ManifestFile":
                 bucket, prefix, names = read_manifest(self._objects, self._source.uri)
-                return self._listed([look_up(self._objects, bucket, prefix + n) for n in names])
+                places = [Place(bucket, prefix + name) for name in names]
+                return self._listed((place, look_up(self._objects, place)) for place in places)
             case _:
-                return self._listed(list(self._under_prefix()))
+                return self._listed(self._under_prefix())
 
     def _augmented(self, attributes: Sequence[str]) -> _Items:
         manifest = AugmentedManifest(self._objects, self._source.uri, attributes)
@@ -124,18 +125,20 @@ class Stream:
             )
         return manifest
 
-    def _under_prefix(self) -> Iterator[Place]:
+    def _under_prefix(self) -> Iterator[tuple[Place, ObjectLike]]:
         bucket, prefix = split_uri(self._source.uri)
         if not self._objects.bucket_exists(bucket):
             raise PermanentError(f"{FAILED}The S3 bucket '{bucket}' does not exist")
         for info in self._objects.list(bucket, prefix):
             if not info.key.endswith("/"):
-                place = Place(bucket, info.key, info.path)
-                if self._wrapped and not self._zipped and info.size > recordio.LONGEST:
-                    raise _too_long(place)
-                yield place
+                yield Place(bucket, info.key), info
 
-    def _listed(self, places: list[Place]) -> _Items:
+    def _listed(self, found: Iterable[tuple[Place, ObjectLike]]) -> _Items:
+        places = []
+        for place, info in found:
+            if self._wrapped and not self._zipped and info.size > recordio.LONGEST:
+                raise _too_long(place)
+            places.append(place)
         if not places:
             raise PermanentError(f"{FAILED}No objects were found under '{self._source.uri}'")
         return _Listed(places)
