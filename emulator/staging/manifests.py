@@ -103,7 +103,7 @@ class AugmentedManifest:
         where = f"line {number} of the augmented manifest '{self.uri}'"
         try:
             line = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
         if not isinstance(line, dict):
             raise PermanentError(f"{FAILED}There is no JSON object on {where}")
@@ -123,4 +123,5 @@ class AugmentedManifest:
 def _value(name: str, value: Any) -> Place | bytes:
     if name.endswith("-ref"):
         return Place(*split_uri(str(value)))
-    return json.dumps(value, ensure_ascii=False).encode()
+    # Half of a surrogate pair has no UTF-8 and goes as JSON's own escape.
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")

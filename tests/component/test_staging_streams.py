@@ -42,6 +42,8 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScopedObjects]
             )
         ),
         "empty": b"\n",
+        "odd-text": b'{"text": "\\ud800"}\n\n {"text": [null, 1e3, "\\u00e9"]} \n',
+        "deep": b"[" * 100_000,
         "bad-ref": b'{"image-ref": 5, "label": 1}',
     }.items():
         objects.put_bytes("data", key, body)
@@ -108,6 +110,11 @@ def test_attributes_come_in_the_order_asked_for(objects: ScopedObjects) -> None:
     assert streamed(objects, "lines", *other, **RECORDS) == records(b"1", b"three", label, b"one")
 
 
+def test_any_json_comes_as_its_text(objects: ScopedObjects) -> None:
+    sent = streamed(objects, "odd-text", "AugmentedManifestFile", ("text",))
+    assert sent == b'"\\ud800"' + '[null, 1000.0, "é"]'.encode()
+
+
 @pytest.mark.parametrize(
     "uri, data_type, members, reason",
     [
@@ -118,6 +125,7 @@ def test_attributes_come_in_the_order_asked_for(objects: ScopedObjects) -> None:
         ("absent", "AugmentedManifestFile", {}, "The S3 object 's3://data/absent' does not exist"),
         ("empty", "AugmentedManifestFile", {}, "The augmented manifest 's3://data/empty' has no"),
         ("in/a", "AugmentedManifestFile", {}, "There is no JSON object on line 1 of the"),
+        ("deep", "AugmentedManifestFile", {}, "There is no JSON object on line 1 of the"),
         ("bad-ref", "AugmentedManifestFile", {}, "'5' is not a valid S3 URI, on line 1 of the"),
     ],
 )
