@@ -18,7 +18,7 @@ SWITCH = "accepts one of the following: '0', '1'"
 # Of each hyperparameter: its default, good values as a job gives them and as they are taken, values
 # that are refused, and how the refusal goes on.
 TABLE: dict[str, tuple[Any, dict[str, Any], list[str], str]] = {
-    "num_classes": (4, {"1": 1, "1000.0": 1000}, ["0", "-1", "1.5", "many", "", "1e3"], COUNT),
+    "num_classes": (4, {"1": 1, "1000.0": 1000}, ["0", "-1", "1.5", "many", "", "1e3", "٣"], COUNT),
     "num_training_samples": (100, {"32": 32}, ["0", "99999999999", "nan"], COUNT),
     "augmentation_type": (
         None,

@@ -26,8 +26,8 @@ _LARGEST = 2**31 - 1
 _LONGEST_SIDE = 8192
 # Characters of a value: what is wrong with it must fit into a FailureReason, too.
 _LONGEST_SHOWN = 100
-_WHOLE = re.compile(r"[+-]?\d{1,19}(\.0*)?")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}(\.0*)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _UNSET = ("", "None", "none", "null")
 
 
@@ -297,7 +297,7 @@ def _steps(text: str) -> tuple[int, ...]:
 def _numbers(text: str) -> list[str]:
     """Return the whole numbers between the commas of a text, which may stand in brackets."""
     parts = [part.strip() for part in text.strip("()[]").split(",")]
-    if not all(re.fullmatch(r"\d{1,10}", part) for part in parts):
+    if not all(re.fullmatch(r"[0-9]{1,10}", part) for part in parts):
         raise ValueError(text)
     return parts
 
