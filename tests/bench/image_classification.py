@@ -93,8 +93,8 @@ def hyperparameters(drawn: Drawn, layers: int, side: int, epochs: int) -> dict[s
 def training(engine: Engine, repeats: int) -> Iterator[Row]:
     """Images per second of `train`, first epochs left out, against a loop over a Module."""
     for count, side, layers, epochs, times in (
-        (1920, 28, 20, 4, repeats),
-        (96, 224, 18, 3, max(1, repeats - 1)),
+        (960, 28, 20, 3, repeats),
+        (64, 224, 18, 2, max(1, repeats - 1)),
     ):
         with tempfile.TemporaryDirectory() as directory:
             drawn = draw(Path(directory), count, side)
