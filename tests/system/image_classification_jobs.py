@@ -26,16 +26,16 @@ SETTINGS = {
 }
 
 
-def digits() -> tuple[list[bytes], np.ndarray]:
+def digits(most: int = 1000, side: int = SIDE) -> tuple[list[bytes], np.ndarray]:
     """Return handwritten digits as PNG files, in an order of no meaning, and what they show."""
     found = load_digits()
-    order = np.random.RandomState(0).permutation(len(found.target))
-    return [_png(found.images[index]) for index in order], found.target[order]
+    order = np.random.RandomState(0).permutation(len(found.target))[:most]
+    return [_png(found.images[index], side) for index in order], found.target[order]
 
 
-def _png(image: np.ndarray) -> bytes:
+def _png(image: np.ndarray, side: int) -> bytes:
     packed = io.BytesIO()
-    picture = Image.fromarray((image * 15.9).astype("uint8")).resize((SIDE, SIDE))
+    picture = Image.fromarray((image * 15.9).astype("uint8")).resize((side, side))
     picture.convert("RGB").save(packed, "PNG")
     return packed.getvalue()
 

@@ -74,13 +74,15 @@ def learned(emulator: Emulator, data: dict[str, str]) -> Learned:
     return Learned(emulator, *names)
 
 
-def checked(
-    client: docker.DockerClient, root: Path, emulator: Emulator, models: Mapping[str, Learned]
-) -> Any:
-    """Return what MXNet itself finds of models: for each epoch of each accuracy and weights."""
+def tested(root: Path) -> None:
+    """Write the validation data, for MXNet to test models on it."""
     images, classes = digits()
     test = slice(TRAINED, TRAINED + TESTED)
     (root / "validation.rec").write_bytes(records(images[test], classes[test]))
+
+
+def checked(client: docker.DockerClient, root: Path, models: Mapping[str, Learned]) -> Any:
+    """Return what MXNet itself finds of models: for each epoch of each accuracy and weights."""
     for name, found in models.items():
         (root / name).mkdir()
         for file, content in found.files.items():
@@ -97,7 +99,7 @@ def checked(
 
 
 def test_digits_are_learned_and_the_best_epoch_is_kept(
-    learned: Learned, client: docker.DockerClient, tmp_path: Path, emulator: Emulator
+    learned: Learned, client: docker.DockerClient, tmp_path: Path
 ) -> None:
     accuracies = history(learned.lines, "Validation")
     assert len(accuracies) == 4
@@ -110,7 +112,8 @@ def test_digits_are_learned_and_the_best_epoch_is_kept(
         "model-shapes.json",
     ]
     # MXNet loads the model, and finds what the log says of it.
-    report = checked(client, tmp_path, emulator, {"learned": learned})
+    tested(tmp_path)
+    report = checked(client, tmp_path, {"learned": learned})
     found = report["learned"][f"{best:04d}"]["accuracy"]
     assert found == pytest.approx(max(accuracies), abs=1e-6)
 
@@ -191,7 +194,8 @@ def test_with_a_checkpoint_frequency_all_its_epochs_are_kept(
     frequent = Learned(emulator, *names)
     assert parameters(frequent.files) == ["0001", "0002", "0003"]
     assert not any("Storing the best model" in line for line in frequent.lines)
-    report = checked(client, tmp_path, emulator, {"frequent": frequent})["frequent"]
+    tested(tmp_path)
+    report = checked(client, tmp_path, {"frequent": frequent})["frequent"]
     weights = [report[number]["weights"] for number in ("0001", "0002", "0003")]
     assert weights[0] != weights[1] == weights[2]
     accuracies = history(frequent.lines, "Validation")
@@ -282,6 +286,40 @@ def test_incremental_training_of_another_network_is_refused(
         "num_layers is 32: incremental training needs the same., exit code: 2"
     )
     assert_gone(emulator, name)
+
+
+@pytest.mark.slow
+def test_a_pretrained_network_keeps_all_but_its_last_layer(
+    emulator: Emulator, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    images, classes = digits(8, side=224)
+    eight = records(images, classes % 2)
+    bucket = emulator.bucket()
+    put(emulator, bucket, {"data/eight.rec": eight})
+    data = f"s3://{bucket}/data/"
+    large = {"num_layers": 18, "image_shape": "3,224,224", "mini_batch_size": 4, "epochs": 1}
+    names = learn(emulator, data, data, num_training_samples=8, num_classes=7, **large)
+    first = Learned(emulator, *names)
+    # As the published models' files are called; nothing is learned at a rate of 0.
+    [weights] = [body for file, body in first.files.items() if file.endswith(".params") and body]
+    put(emulator, bucket, {"pretrained/resnet-18-0000.params": weights})
+    names = learn(
+        emulator,
+        data,
+        data,
+        model=f"s3://{bucket}/pretrained/",
+        num_training_samples=8,
+        num_classes=2,
+        use_pretrained_model=1,
+        learning_rate=0,
+        **large,
+    )
+    second = Learned(emulator, *names)
+    sentence = "Using pretrained model for initializing weights and transfer learning."
+    assert any(line.endswith(sentence) for line in second.lines)
+    report = checked(client, tmp_path, {"first": first, "second": second})
+    before, after = (report[name]["0001"]["weights"] for name in ("first", "second"))
+    assert {name for name in before if before[name] != after[name]} == {"fc1_weight", "fc1_bias"}
 
 
 @pytest.mark.parametrize("store", ["dist_sync", "dist_async"])
