@@ -173,13 +173,12 @@ class _Training:
     def _train_epoch(self, epoch: int) -> None:
         tally, waiting = self._tally(), None
         begun = since = time.monotonic()
-        number = epoch + self._counted_epochs
-        with closing(batches(self._train, number, self._configuration, training=True)) as found:
+        reading = epoch + self._counted_epochs
+        with closing(batches(self._train, reading, self._configuration, training=True)) as found:
             for number, batch in enumerate(found):
                 self._module.forward_backward(self._fed(batch))
                 self._module.update()
-                # Asking for these predictions now would leave the next batch waiting: the last
-                # ones, which are there.
+                # MXNet works while Python goes on: predictions are asked for a batch later.
                 if waiting is not None:
                     _count(tally, *waiting)
                 waiting = self._module.get_outputs()[0].copy(), batch
@@ -252,11 +251,11 @@ def _optimizer_parameters(configuration: Configuration, hosts: int) -> dict[str,
     else:
         parameters["gamma1"], parameters["epsilon"] = configuration.gamma, configuration.eps
     if configuration.lr_scheduler_step:
-        # By what the job says of its data, as on AWS, rather than by what was read.
-        updates = configuration.num_training_samples / (configuration.mini_batch_size * hosts)
-        steps = {max(1, round(epoch * updates)) for epoch in configuration.lr_scheduler_step}
+        # By what the job says of its data, as on AWS, rather than by what is read.
+        share = configuration.num_training_samples // hosts
+        updates = max(1, -(-share // configuration.mini_batch_size))
         parameters["lr_scheduler"] = mx.lr_scheduler.MultiFactorScheduler(
-            sorted(steps),
+            [epoch * updates for epoch in configuration.lr_scheduler_step],
             factor=configuration.lr_scheduler_factor,
             base_lr=configuration.learning_rate,
         )

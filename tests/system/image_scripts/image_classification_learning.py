@@ -226,7 +226,8 @@ def hyperparameters_reach_the_optimizer() -> None:
 
 @check
 def the_learning_rate_falls_after_epochs() -> None:
-    values = {"num_training_samples": 80, "mini_batch_size": 5, "learning_rate": 0.5}
+    # The last batch of an epoch is not a full one.
+    values = {"num_training_samples": 78, "mini_batch_size": 5, "learning_rate": 0.5}
     schedule = {"lr_scheduler_step": "2,3", "lr_scheduler_factor": 0.1}
     configuration = configured(**values, **schedule)
     # 16 batches on one host, 4 on each of four.
