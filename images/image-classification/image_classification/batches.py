@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -42,7 +42,7 @@ class Batch:
 
 def batches(
     source: Source, epoch: int, configuration: Configuration, *, training: bool, seed: int = 0
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Yield an epoch in batches of `mini_batch_size` examples; closing it ends its threads.
 
     The last batch is filled up with the epoch's first examples.

@@ -12,6 +12,7 @@ import tempfile
 from array import array
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -28,7 +29,7 @@ class Line(NamedTuple):
     """One image of a .lst file: its line, index, labels and path below the images' folder."""
 
     number: int
-    index: int
+    identifier: int
     labels: tuple[float, ...]
     path: str
 
@@ -82,7 +83,6 @@ def pack(listing: Path, folder: Path, labels: Labels, resize: int | None) -> Pac
         CustomerError: a line can't be read, its label doesn't fit, or its image is missing.
     """
     narration.packing(listing.name)
-    file = tempfile.TemporaryFile()
     offsets, numbers, position = array("Q"), array("Q"), 0
     root = folder.resolve()
 
@@ -91,19 +91,19 @@ def pack(listing: Path, folder: Path, labels: Labels, resize: int | None) -> Pac
         labels.of(line.labels, f"{name} ({line.path})")
         return _smaller(_content(root, line, name), resize)
 
-    try:
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            lines = read(listing)
-            while some := list(islice(lines, _TOGETHER)):
-                for line, content in zip(some, pool.map(image, some), strict=True):
-                    offsets.append(position)
-                    numbers.append(line.number)
-                    packed = recordio.pack_image(line.labels, content, line.index)
-                    position += recordio.write(file, packed)
+    with ExitStack() as unless_packed:
+        file = unless_packed.enter_context(tempfile.TemporaryFile())
+        pool = unless_packed.enter_context(ThreadPoolExecutor(len(os.sched_getaffinity(0))))
+        lines = read(listing)
+        while some := list(islice(lines, _TOGETHER)):
+            for line, content in zip(some, pool.map(image, some), strict=True):
+                offsets.append(position)
+                numbers.append(line.number)
+                packed = recordio.pack_image(line.labels, content, line.identifier)
+                position += recordio.write(file, packed)
         file.flush()
-    except BaseException:
-        file.close()
-        raise
+        pool.shutdown()
+        unless_packed.pop_all()
     offsets.append(position)
     narration.packed()
     return Packed(file, offsets, numbers)

@@ -206,9 +206,11 @@ def shrink_to(size: int, quality: int) -> Shrink:
                     return content
                 # Cameras store how they were held beside the pixels; the new file says nothing.
                 upright = ImageOps.exif_transpose(stored).convert("RGB")
-                shape = [max(round(side * scale), 1) for side in upright.size]
+                width, height = (max(round(side * scale), 1) for side in upright.size)
                 packed = io.BytesIO()
-                upright.resize(shape, Image.LANCZOS).save(packed, "JPEG", quality=quality)
+                upright.resize((width, height), Image.Resampling.LANCZOS).save(
+                    packed, "JPEG", quality=quality
+                )
                 return packed.getvalue()
         except (OSError, Image.DecompressionBombError) as error:
             raise ValueError(error) from None

@@ -12,7 +12,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 
 import mxnet as mx
 
@@ -89,7 +89,7 @@ def _channel_files(model: Channel) -> tuple[str, dict[str, Read]]:
     return f"channel {model.name}", {path.name: path.read_bytes for path in paths if _wanted(path)}
 
 
-def _wanted(path: PurePosixPath) -> bool:
+def _wanted(path: PurePath) -> bool:
     return path.suffix == ".params" or path.name == _SHAPES
 
 
@@ -98,7 +98,7 @@ def _members(path: Path) -> Iterator[tuple[str, Read]]:
     try:
         with tarfile.open(path, "r:gz") as archive:
             for member in archive:
-                name = PurePosixPath(member.name)
+                name = PurePath(member.name)
                 if not member.isfile() or not _wanted(name):
                     continue
                 if member.size > _LARGEST_MEMBER_BYTES:

@@ -61,7 +61,8 @@ def read(stream: BinaryIO, name: str) -> Iterator[bytes]:
     Raises:
         BrokenRecords: the stream holds something else, or ends inside a record.
     """
-    offset, parts = 0, []
+    offset = 0
+    parts: list[bytes] = []
     while (head := stream.read(_PART.size)) or parts:
         kind, length = _part(head, bool(parts), name, offset)
         body = stream.read(_padded(length))

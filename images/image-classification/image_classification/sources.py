@@ -59,8 +59,9 @@ class Example(NamedTuple):
 class Source(Protocol):
     """Gives a host its examples, epoch by epoch."""
 
-    count: int | None
-    """How many examples this host reads in each epoch; None if only the stream's end will tell."""
+    @property
+    def count(self) -> int | None:
+        """How many examples this host reads in each epoch; None if a stream tells at its end."""
 
     def epoch(self, number: int) -> Iterator[Example]:
         """Yield the examples of epoch `number` (from 0), at least one.
@@ -223,9 +224,12 @@ def open_source(
     share = Share(part, parts)
     if channel.mode == "Pipe":
         # Records that the platform made are those of an augmented manifest (contract G2).
-        piped = ManifestPipe if channel.record_wrapper == "RecordIO" else RecordPipe
-        return piped(channel, labels, share)
+        if channel.record_wrapper == "RecordIO":
+            return ManifestPipe(channel, labels, share)
+        return RecordPipe(channel, labels, share)
     with ExitStack() as unless_taken:
+        file: BinaryIO
+        numbers: array[int] | None
         if lst is None:
             path, numbers = _only_file(channel, ".rec"), None
             offsets = recordio.offsets(path)
