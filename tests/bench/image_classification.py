@@ -94,7 +94,7 @@ def training(engine: Engine, repeats: int) -> Iterator[Row]:
     """Images per second of `train`, first epochs left out, against a loop over a Module."""
     for count, side, layers, epochs, times in (
         (960, 28, 20, 3, repeats),
-        (64, 224, 18, 2, max(1, repeats - 1)),
+        (96, 224, 18, 2, max(1, repeats - 1)),
     ):
         with tempfile.TemporaryDirectory() as directory:
             drawn = draw(Path(directory), count, side)

@@ -37,8 +37,10 @@ def main() -> None:
             module.forward_backward(batch)
             module.update()
             count += size - batch.pad
-        mx.nd.waitall()
+        # As in `train`, an epoch has ended when its last predictions are known.
+        module.get_outputs()[0].wait_to_read()
         rates.append(count / (time.perf_counter() - begun))
+        mx.nd.waitall()
     print(json.dumps(rates))
 
 
