@@ -74,7 +74,7 @@ def learned(emulator: Emulator, data: dict[str, str]) -> Learned:
     return Learned(emulator, *names)
 
 
-def tested(root: Path) -> None:
+def write_validation(root: Path) -> None:
     """Write the validation data, for MXNet to test models on it."""
     images, classes = digits()
     test = slice(TRAINED, TRAINED + TESTED)
@@ -112,7 +112,7 @@ def test_digits_are_learned_and_the_best_epoch_is_kept(
         "model-shapes.json",
     ]
     # MXNet loads the model, and finds what the log says of it.
-    tested(tmp_path)
+    write_validation(tmp_path)
     report = checked(client, tmp_path, {"learned": learned})
     found = report["learned"][f"{best:04d}"]["accuracy"]
     assert found == pytest.approx(max(accuracies), abs=1e-6)
@@ -194,7 +194,7 @@ def test_with_a_checkpoint_frequency_all_its_epochs_are_kept(
     frequent = Learned(emulator, *names)
     assert parameters(frequent.files) == ["0001", "0002", "0003"]
     assert not any("Storing the best model" in line for line in frequent.lines)
-    tested(tmp_path)
+    write_validation(tmp_path)
     report = checked(client, tmp_path, {"frequent": frequent})["frequent"]
     weights = [report[number]["weights"] for number in ("0001", "0002", "0003")]
     assert weights[0] != weights[1] == weights[2]
