@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -85,7 +86,7 @@ def _channel_files(model: Channel) -> tuple[str, dict[str, Read]]:
         names = ", ".join(path.name for path in archives)
         raise CustomerError(f"Channel {model.name} has several models: {names}.")
     if archives:
-        return archives[0].name, dict(_members(archives[0]))
+        return archives[0].name, _members(archives[0])
     return f"channel {model.name}", {path.name: path.read_bytes for path in paths if _wanted(path)}
 
 
@@ -93,8 +94,9 @@ def _wanted(path: PurePath) -> bool:
     return path.suffix == ".params" or path.name == _SHAPES
 
 
-def _members(path: Path) -> Iterator[tuple[str, Read]]:
-    """Yield the files of an archive that a model is made of."""
+def _members(path: Path) -> dict[str, Read]:
+    """Return the files of an archive that a model is made of; of all weights, the last epoch's."""
+    found: dict[str, Read] = {}
     try:
         with tarfile.open(path, "r:gz") as archive:
             for member in archive:
@@ -103,11 +105,23 @@ def _members(path: Path) -> Iterator[tuple[str, Read]]:
                     continue
                 if member.size > _LARGEST_MEMBER_BYTES:
                     raise CustomerError(f"{name.name} of {path.name} is larger than any network.")
+                older = [other for other in found if other.endswith(name.suffix)]
+                if any(_epoch(other) > _epoch(name.name) for other in older):
+                    continue
+                for other in older:
+                    del found[other]
                 file = archive.extractfile(member)
                 assert file is not None, "only directories and the like have no bytes"
-                yield name.name, _content(file.read())
-    except (tarfile.TarError, OSError, EOFError) as error:
+                found[name.name] = _content(file.read())
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise CustomerError(f"{path.name} is no tar.gz archive that can be read: {error}") from None
+    return found
+
+
+def _epoch(name: str) -> int:
+    """Return the number of the epoch in the name of a file of weights; -1 if there is none."""
+    number = _EPOCH.search(name)
+    return int(number[1]) if number else -1
 
 
 def _content(data: bytes) -> Read:
@@ -116,11 +130,10 @@ def _content(data: bytes) -> Read:
 
 def _loaded(name: str, files: dict[str, Read]) -> Weights:
     """Return the weights of the last epoch there is."""
-    numbers = {file: _EPOCH.search(file) for file in files if file.endswith(".params")}
-    epochs = {file: int(number[1]) if number else -1 for file, number in numbers.items()}
-    if not epochs:
+    found = [file for file in files if file.endswith(".params")]
+    if not found:
         raise CustomerError(f"{name} has no weights: it holds no file that ends in .params.")
-    newest = max(epochs, key=lambda file: (epochs[file], file))
+    newest = max(found, key=lambda file: (_epoch(file), file))
     try:
         arrays = mx.nd.load_frombuffer(files[newest]())
     except (mx.base.MXNetError, ValueError) as error:
