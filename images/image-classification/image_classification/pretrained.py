@@ -7,6 +7,7 @@ the few members named here are read. Nothing here trains.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import tarfile
@@ -25,6 +26,7 @@ from image_classification.hyperparameters import Configuration
 PRETRAINED_DIRECTORY = Path("/opt/pretrained")
 """Where an image made from this one, or a mount, may have resnet-<num_layers>-0000.params."""
 _LARGEST_MEMBER_BYTES = 2 << 30
+_DRAINED_BYTES = 1 << 20
 _EPOCH = re.compile(r"-(\d{4,})\.params$")
 _SHAPES = "model-shapes.json"
 
@@ -98,7 +100,7 @@ def _members(path: Path) -> dict[str, Read]:
     """Return the files of an archive that a model is made of; of all weights, the last epoch's."""
     found: dict[str, Read] = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream) as archive:
             for member in archive:
                 name = PurePath(member.name)
                 if not member.isfile() or not _wanted(name):
@@ -113,6 +115,9 @@ def _members(path: Path) -> dict[str, Read]:
                 file = archive.extractfile(member)
                 assert file is not None, "only directories and the like have no bytes"
                 found[name.name] = _content(file.read())
+            # The checksum comes after all members: without it, damaged weights would be taken.
+            while stream.read(_DRAINED_BYTES):
+                pass
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise CustomerError(f"{path.name} is no tar.gz archive that can be read: {error}") from None
     return found
