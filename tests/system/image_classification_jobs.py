@@ -105,9 +105,9 @@ def learn(
     return name, bucket
 
 
-def completed(emulator: Emulator, name: str) -> dict[str, Any]:
-    """Return the job once it has ended; fails unless it ended well."""
-    job = emulator.ended(name, within=120)
+def completed(emulator: Emulator, name: str, within: float = 120) -> dict[str, Any]:
+    """Return the job once it has ended; fails unless it ended well within so many seconds."""
+    job = emulator.ended(name, within=within)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     return job
 
