@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine compose images sdks lock check format up demo demo-local test test-fast bench clean
+.PHONY: help install engine compose images sdks lock check format up demo demo-local test test-fast accuracy bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,9 +69,12 @@ demo: images ## Digits through MXNet and Chainer: S3, train, deploy, invoke, a r
 demo-local: images compose .venv-sdk/v2/.installed ## Digits in the SageMaker Python SDK's local mode, by docker-compose
 	@$(ON_ENGINE) $(BIN)/python -m examples.local_mode.demo
 
-test: images compose sdks ## Run every test, real containers included
+test: images compose sdks ## Run every test but those of `make accuracy`, real containers included
 	@rm -f .coverage .coverage.*
-	$(ON_ENGINE) $(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(ON_ENGINE) $(BIN)/pytest -m "not accuracy" --cov --cov-report=term:skip-covered
+
+accuracy: images ## See how well image-classification learns digits and photographs (two minutes)
+	$(ON_ENGINE) $(BIN)/pytest -m accuracy --log-cli-level=INFO
 
 test-fast: install ## Run the tests that need no container engine
 	$(BIN)/pytest -m "not docker"

@@ -18,7 +18,7 @@ from running_emulator import Emulator
 from sklearn.datasets import load_sample_images
 from training_data import put
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.accuracy]
 
 log = logging.getLogger(__name__)
 DATA = os.environ.get("SAGEMAKER_EMULATOR_TEST_DATA", "")

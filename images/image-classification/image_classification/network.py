@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import mxnet as mx
 
-LARGEST_SMALL_IMAGE = 32
-"""Pixels: up to here a network begins with a narrow convolution that keeps the picture's size."""
+from image_classification.hyperparameters import LARGEST_SMALL_IMAGE
+
 OUTPUT_LAYER = "fc1"
 _EPSILON, _MOMENTUM = 2e-5, 0.9
 _WORKSPACE_MB = 512
@@ -112,6 +112,7 @@ def scores(num_layers: int, image_shape: tuple[int, int, int], num_classes: int)
     """
     plan = PLANS[num_layers]
     first, *widths = plan.channels
+    # Too little of a small picture would be left after a wide first convolution and a pooling.
     small = max(image_shape[1:]) <= LARGEST_SMALL_IMAGE
     # Pictures come as 0 to 255: the first normalisation takes the place of a mean and a scale.
     data = mx.sym.identity(mx.sym.Variable("data"), name="id")
