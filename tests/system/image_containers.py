@@ -162,6 +162,19 @@ def train(client: docker.DockerClient, image: str, root: Path, **options: Any) -
         return code, container.logs().decode()
 
 
+def checked(client: docker.DockerClient, image: str, script: str, root: Path) -> dict[str, str]:
+    """Run a script of checks (`checks.py`); returns what went wrong with each, else empty."""
+    for name in (script, "checks.py"):
+        shutil.copy(SCRIPTS / name, root)
+    command = f"python /opt/ml/{script} /opt/ml/outcomes.json"
+    single = {"OMP_NUM_THREADS": "1"}
+    with started(client, image, command, root, environment=single) as container:
+        code = container.wait(timeout=DEADLINE_SECONDS)["StatusCode"]
+        assert code == 0, container.logs().decode()
+    outcomes: dict[str, str] = json.loads((root / "outcomes.json").read_text())
+    return outcomes
+
+
 def wait_for(happened: Callable[[], bool]) -> None:
     """Return as soon as `happened()`; fails if it does not in time."""
     deadline = time.monotonic() + DEADLINE_SECONDS

@@ -1,12 +1,10 @@
 """The algorithm's records and pictures are those of MXNet, OpenCV and Pillow in its image."""
 
-import json
-import shutil
 from typing import Any
 
 import docker
 import pytest
-from image_containers import DEADLINE_SECONDS, SCRIPTS, started
+from image_containers import checked
 
 pytestmark = pytest.mark.docker
 SCRIPT = "image_classification_data.py"
@@ -33,13 +31,7 @@ CHECKS = [
 def outcomes(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Run all checks in one container; returns what went wrong with each, empty for nothing."""
     root = tmp_path_factory.mktemp("data")
-    shutil.copy(SCRIPTS / SCRIPT, root)
-    command = f"python /opt/ml/{SCRIPT} /opt/ml/outcomes.json"
-    single = {"OMP_NUM_THREADS": "1"}
-    with started(client, "image-classification:1", command, root, environment=single) as container:
-        code = container.wait(timeout=DEADLINE_SECONDS)["StatusCode"]
-        assert code == 0, container.logs().decode()
-    return json.loads((root / "outcomes.json").read_text())
+    return checked(client, "image-classification:1", SCRIPT, root)
 
 
 def test_every_check_has_a_name_here(outcomes: dict[str, str]) -> None:
