@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# A lock names everything, so nothing is resolved: pip's older resolvers find a newer release of
+# what another package wants with an extra, and then have no hash for it.
+LOCKED := --no-deps --require-hashes
 # The engine that `make engine` found, for whatever speaks to it.
 ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
@@ -20,7 +23,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	  || { echo "Python 3.11 or newer is needed; name one with: make install PYTHON=python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked dependencies into $(VENV) (about a minute) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCKED) --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 	@echo "Installed. Next: make engine images"
@@ -43,7 +46,7 @@ sdks: .venv-sdk/v1/.installed .venv-sdk/v2/.installed .venv-sdk/v3/.installed ##
 	@echo "Installing the SageMaker Python SDK $* into .venv-sdk/$* (about a minute) ..."
 	@.venv-sdk/$*/bin/python -m pip install --quiet --disable-pip-version-check setuptools==65.7.0 wheel==0.45.1
 	@.venv-sdk/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-	  --require-hashes --requirement $<
+	  $(LOCKED) --requirement $<
 	@touch $@
 
 lock: install ## Compile the locks anew from pyproject.toml and the requirements.in of images and tests
