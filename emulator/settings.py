@@ -4,6 +4,7 @@ Precedence: flag, then environment, then default. Read once at the start; an `EM
 that is no setting is an error, so that a typing mistake is found at once.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -61,6 +62,18 @@ def _some(text: str) -> str:
     return text
 
 
+def _accelerators(text: str) -> str:
+    for entry in filter(None, text.split(",")):
+        kind, _, backing = entry.partition("=")
+        if not re.fullmatch(r"ml\.eia[12]\.(medium|large|xlarge)", kind):
+            raise ValueError(
+                "an accelerator is ml.eia1 or ml.eia2, then .medium, .large or .xlarge"
+            )
+        if not re.fullmatch(r"|cpu|gpu:[0-9]+", backing):
+            raise ValueError("what stands behind an accelerator is =cpu or =gpu:NUMBER")
+    return text
+
+
 def _folder(text: str) -> Path:
     return Path(_some(text)).expanduser()
 
@@ -93,6 +106,7 @@ NUMBER = Form("NUMBER", _whole)
 SECONDS = Form("SECONDS", _whole)
 BYTES = Form("BYTES", _whole)
 SWITCH = Form("1|0", _switch)
+ACCELERATORS = Form("TYPE[=cpu|=gpu:N]", _accelerators)
 
 
 def _setting(default: Any, help: str, form: Form = TEXT) -> Any:
@@ -152,6 +166,26 @@ class Settings:
         True,
         "Let the CPU stand in for a GPU that this machine lacks; 0 fails for lack of capacity.",
         SWITCH,
+    )
+    attach_accelerator: str = _setting(
+        "",
+        "Elastic Inference accelerators to attach, such as ml.eia1.medium or ml.eia2.large=gpu:0;"
+        " several with commas.",
+        ACCELERATORS,
+    )
+    accelerator_fallback: str = _setting(
+        "cpu",
+        "What serves where no accelerator fits: the CPU, or never anything else.",
+        _choice("cpu", "never"),
+    )
+    notebook_engine_access: bool = _setting(
+        False,
+        "Give notebook instances the engine's socket, for the SDK's local mode. Whoever has it is"
+        " root on this machine.",
+        SWITCH,
+    )
+    notebook_script_timeout: int = _setting(
+        300, "Seconds that each lifecycle script of a notebook instance may take.", SECONDS
     )
     sample_data: str = _setting(
         "auto",
