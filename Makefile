@@ -10,7 +10,7 @@ LOCKED := --no-deps --require-hashes
 ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine compose images sdks lock check format up demo demo-local test test-fast accuracy bench clean
+.PHONY: help install engine compose browser images sdks lock check format up demo demo-local test test-fast accuracy bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ engine: ## Find a container engine; on Debian and Ubuntu, as root, install and s
 
 compose: ## Find docker-compose, which the SDKs' local mode calls; on Debian and Ubuntu, as root, install it
 	@$(PYTHON) scripts/compose.py
+
+browser: ## Find Chromium and its driver, which the tests use; on Debian, as root, install them
+	@$(PYTHON) scripts/browser.py
 
 images: install engine ## Build the framework images (two minutes at first, then a second); PULL=1 asks a registry
 	@$(BIN)/sagemaker-emulator images build $(if $(PULL),--images-pull)
@@ -72,7 +75,7 @@ demo: images ## Digits through MXNet and Chainer: S3, train, deploy, invoke, a r
 demo-local: images compose .venv-sdk/v2/.installed ## Digits in the SageMaker Python SDK's local mode, by docker-compose
 	@$(ON_ENGINE) $(BIN)/python -m examples.local_mode.demo
 
-test: images compose sdks ## Run every test but those of `make accuracy`, real containers included
+test: images compose browser sdks ## Run every test but those of `make accuracy`, real containers included
 	@rm -f .coverage .coverage.*
 	$(ON_ENGINE) $(BIN)/pytest -m "not accuracy" --cov --cov-report=term:skip-covered
 
