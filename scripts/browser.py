@@ -14,8 +14,9 @@ import shutil
 import subprocess
 import sys
 
-from compose import apt
 from engine import Refused, say
+
+from compose import apt
 
 ANSWER_SECONDS = 30.0
 # Command to the package that brings it.
