@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator import __version__
+from emulator.accelerators import Accelerators, declared
 from emulator.call import Call, Document, Scope
 from emulator.catalogue.regions import Regions
 from emulator.catalogue.resolve import Resolved, resolve
 from emulator.catalogue.seal import is_given
 from emulator.catalogue.table import names_in
 from emulator.catalogue.uris import parse_image_uri
+from emulator.clock import now
 from emulator.errors import PermanentError, TemporaryError
 from emulator.inference.proxy import Invocations
 from emulator.inference.proxy import Limits as InvocationLimits
@@ -96,6 +98,10 @@ class Assembly:
             scratch=self.state / "scratch",
         )
         self.regions = Regions()
+        self.accelerators = Accelerators(
+            declared(settings.attach_accelerator, now()),
+            cpu_allowed=settings.accelerator_fallback == "cpu",
+        )
         self.routes = RoutingTable()
         self.supervisor = Supervisor(self.store)
         self._assemble_reconcilers()
@@ -229,6 +235,7 @@ class Assembly:
             models=Models(self.storage.objects),
             resolve_image=self._resolve_image,
             wake=partial(self.supervisor.wake, ENDPOINT),
+            accelerators=self.accelerators,
             limits=limits,
             ping_timeout=settings.ping_timeout,
         )
@@ -268,7 +275,7 @@ class Assembly:
         )
 
     def _pages(self) -> "WSGIApplication":
-        pages = create_pages(health=self.health, reset=self.reset)
+        pages = create_pages(health=self.health, reset=self.reset, accelerators=self.accelerators)
 
         def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
             # The first page imports Flask. It shares packages with moto, and two threads that

@@ -61,6 +61,15 @@ def local_name(image: str) -> str:
     return REPOSITORY_PREFIX + (image if ":" in image else f"{image}:latest")
 
 
+def framework_of(reference: str) -> str:
+    """Return the framework, or algorithm, of an image that a client names; empty for others."""
+    uri = parse_image_uri(reference)
+    local = reference.removeprefix(REPOSITORY_PREFIX).partition(":")[0]
+    image = image_for(uri.repository) if uri else local
+    row = _table()["images"].get(image, {}) if uri or local != reference else {}
+    return str(row.get("framework", ""))
+
+
 def metrics_of(reference: str) -> dict[str, str]:
     """Return what Amazon measures of its own algorithm: regular expression by metric name.
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 import emulator
+from emulator.cli.accelerators import accelerators
 from emulator.cli.clients import env
 from emulator.cli.doctor import doctor
 from emulator.cli.images import images
@@ -39,7 +40,7 @@ def commands() -> None:
     """
 
 
-for command in (up, env, images, doctor):
+for command in (up, env, images, accelerators, doctor):
     commands.add_command(command)
 
 

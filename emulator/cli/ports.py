@@ -45,16 +45,22 @@ def _check_free(host: str, port: int, flag: str) -> None:
 
 def health(base: str) -> dict[str, Any] | None:
     """Return what the emulator at this URL says of itself, or None if there is no emulator."""
+    answer = page(base, "health")
+    return answer if answer is not None and "status" in answer else None
+
+
+def page(base: str, name: str) -> dict[str, Any] | None:
+    """Return one of an emulator's own pages, or None if nobody has it there."""
     import urllib.request  # a tenth of the time that a start takes, and a start rarely needs it
 
     # A proxy of the environment is for other hosts than this one.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{base}/_emulator/health", timeout=_ANSWER_SECONDS) as reply:
+        with opener.open(f"{base}/_emulator/{name}", timeout=_ANSWER_SECONDS) as reply:
             answer = json.load(reply)
     except (OSError, ValueError):
         return None
-    return answer if isinstance(answer, dict) and "status" in answer else None
+    return answer if isinstance(answer, dict) else None
 
 
 def _reason(host: str, port: int, flag: str, problem: OSError) -> str:

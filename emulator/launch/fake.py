@@ -56,6 +56,7 @@ class _Container:
     started_at: float
     lines: list[LogLine] = field(default_factory=list)
     ended: tuple[float, int] | None = None
+    lost_a_process: bool = False
     server: ThreadingHTTPServer | None = None
 
     def end(self, at: float) -> tuple[float, int] | None:
@@ -217,6 +218,11 @@ class FakeLauncher:
         with self._changed:
             self._finish(self._containers[handle], exit_code)
 
+    def starve(self, handle: str) -> None:
+        """Let a process of a container be killed for memory; the container goes on."""
+        with self._changed:
+            self._containers[handle].lost_a_process = True
+
     def clear(self) -> None:
         """Remove all containers and what serves for them."""
         for handle in list(self._containers):
@@ -260,7 +266,7 @@ class FakeLauncher:
             name=spec.name,
             running=ended is None,
             exit_code=ended[1] if ended else None,
-            out_of_memory=bool(ended and container.behaviour.oom),
+            out_of_memory=container.lost_a_process or bool(ended and container.behaviour.oom),
             started_at=container.started_at,
             finished_at=ended[0] if ended else 0.0,
             address=self._address(container),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from emulator.call import Scope
+from emulator.clock import now
 from emulator.logs.capture import LogLine
 from emulator.logs.metrics import MetricDefinition, extract
 
@@ -63,3 +64,9 @@ class LogSink:
         for line in lines:
             for name, value in extract(definitions, line.text):
                 self._service.put_metric(scope, namespace, name, value, line.at, dimensions)
+
+    def measure(
+        self, scope: Scope, namespace: str, name: str, value: float, dimensions: Mapping[str, str]
+    ) -> None:
+        """Publish one value of a metric that no log line holds, at the present time."""
+        self._service.put_metric(scope, namespace, name, value, now(), dimensions)

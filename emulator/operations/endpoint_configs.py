@@ -7,7 +7,7 @@ from emulator.call import Call, Document
 from emulator.clock import now
 from emulator.errors import ValidationException
 from emulator.kinds import ENDPOINT_CONFIG, MODEL
-from emulator.operations import tags
+from emulator.operations import accelerated, tags
 from emulator.operations.listing import Listing
 from emulator.operations.refusals import Table, must_not_be_null, refuse_unemulated
 from emulator.operations.registry import operation
@@ -90,4 +90,5 @@ def _check_variants(call: Call, variants: list[Document]) -> None:
     if twice := [name for name, times in names.items() if times > 1]:
         raise ValidationException(f"Production variant names must be unique: {', '.join(twice)}")
     for variant in variants:
-        call.store.fetch(MODEL, call.scope, variant["ModelName"])
+        model = call.store.fetch(MODEL, call.scope, variant["ModelName"])
+        accelerated.check(variant, model.document)

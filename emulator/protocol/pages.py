@@ -1,18 +1,59 @@
-"""The emulator's own pages below ``/_emulator``: health and reset; no call of AWS comes here."""
+"""The emulator's own pages below ``/_emulator``; no call of AWS comes here.
 
+    GET  /_emulator/health               what runs here
+    POST /_emulator/reset                forget every resource and object
+    GET  /_emulator/accelerators         what is attached, and who uses it
+    POST /_emulator/accelerators/claims  ask for an accelerator, from a container of local mode
+
+A browser that shows somebody else's page may not change anything here.
+"""
+
+import logging
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator.call import Document
+from emulator.errors import PermanentError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from flask import Flask, Response
     from werkzeug.exceptions import HTTPException
 
+log = logging.getLogger(__name__)
 
-def create_pages(*, health: Callable[[], Document], reset: Callable[[], None]) -> "WSGIApplication":
+_CLAIM = ("accelerator_type", "framework", "user")
+_LONGEST = 200
+"""Characters of each member of a claim."""
+
+
+class Choice(Protocol):
+    """What serves who asked for an accelerator."""
+
+    @property
+    def device(self) -> object | None: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def backing(self) -> str: ...
+    @property
+    def memory_bytes(self) -> int | None: ...
+
+
+class Accelerators(Protocol):
+    """What is attached; ``accelerators.Accelerators`` is it."""
+
+    def report(self) -> Document: ...
+
+    def acquire(self, asked: str, framework: str, user: str) -> Choice:
+        """Raises PermanentError where nothing may serve."""
+        ...
+
+
+def create_pages(
+    *, health: Callable[[], Document], reset: Callable[[], None], accelerators: Accelerators
+) -> "WSGIApplication":
     """Return the WSGI application of the pages.
 
     Args:
@@ -22,7 +63,7 @@ def create_pages(*, health: Callable[[], Document], reset: Callable[[], None]) -
 
     @cache
     def pages() -> "Flask":
-        return _flask(health, reset)
+        return _flask(health, reset, accelerators)
 
     def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         return pages()(environ, start_response)
@@ -30,12 +71,20 @@ def create_pages(*, health: Callable[[], Document], reset: Callable[[], None]) -
     return app
 
 
-def _flask(health: Callable[[], Document], reset: Callable[[], None]) -> "Flask":
+def _flask(
+    health: Callable[[], Document], reset: Callable[[], None], accelerators: Accelerators
+) -> "Flask":
     # Imported by the first request for a page: it takes longer than the rest of the front together.
-    from flask import Flask, jsonify
+    from flask import Flask, abort, jsonify, request
     from werkzeug.exceptions import HTTPException
 
     flask = Flask("emulator", static_folder=None)
+
+    @flask.before_request
+    def refuse_other_origins() -> None:
+        # A browser names the page's origin with every POST; other clients name none.
+        if request.method == "POST" and "Origin" in request.headers:
+            abort(403, "Requests from web pages are refused.")
 
     @flask.get("/_emulator/health")
     def show_health() -> "Response":
@@ -46,8 +95,41 @@ def _flask(health: Callable[[], Document], reset: Callable[[], None]) -> "Flask"
         reset()
         return jsonify({"reset": True})
 
+    @flask.get("/_emulator/accelerators")
+    def show_accelerators() -> "Response":
+        return jsonify(accelerators.report())
+
+    @flask.post("/_emulator/accelerators/claims")
+    def claim_accelerator() -> "tuple[Response, int]":
+        asked, framework, user = _claim(request.get_json())
+        try:
+            choice = accelerators.acquire(asked, framework, user)
+        except PermanentError as refusal:
+            log.warning("%s: %s", user, refusal)
+            return jsonify({"message": str(refusal)}), 409
+        level = logging.INFO if choice.device is not None else logging.WARNING
+        log.log(level, "%s: %s", user, choice.reason)
+        answer = {
+            "attached": choice.device is not None,
+            "device": choice.backing,
+            "memory_bytes": choice.memory_bytes,
+            "reason": choice.reason,
+        }
+        return jsonify(answer), 200
+
     @flask.errorhandler(HTTPException)
     def refuse(error: "HTTPException") -> "tuple[Response, int]":
         return jsonify({"message": error.description}), error.code or 500
 
     return flask
+
+
+def _claim(body: Any) -> tuple[str, str, str]:
+    """Return a claim's members; ends the request unless it has just these, as short texts."""
+    from flask import abort
+
+    values = [body.get(name) for name in _CLAIM] if isinstance(body, dict) else []
+    texts = [value for value in values if isinstance(value, str) and len(value) <= _LONGEST]
+    if len(texts) < len(_CLAIM) or not texts[0] or not texts[2]:
+        abort(400, f"A claim has the members {', '.join(_CLAIM)}, of up to {_LONGEST} characters.")
+    return texts[0], texts[1], texts[2]

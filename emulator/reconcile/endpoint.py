@@ -204,6 +204,7 @@ class Endpoints:
             document["ProductionVariants"] = fleet.describe(own["desired"])
             return life.advance(document, current.phase, Event.FLEET_READY, now())
 
+        fleet.tell(self._store)
         self._change(record, change, Event.FLEET_READY, "")
 
     def _fail(self, record: Record, reason: str) -> float:
@@ -226,7 +227,9 @@ class Endpoints:
         else:
             self._remove_all(record.scope, record.name, 0.0, which=str(generation).__eq__)
             self._hosting.models.discard(self._generation_directory(record, generation))
-            self._fleets.pop((record.scope, record.name, generation), None)
+            gone = self._fleets.pop((record.scope, record.name, generation), None)
+            if gone is not None:
+                gone.release()
         return self._fail(record, reason)
 
     def _change(
@@ -275,7 +278,7 @@ class Endpoints:
         self._remove_all(scope, name, grace)
         self._hosting.models.discard(self._endpoint_directory(scope, name))
         for key in [key for key in list(self._fleets) if key[:2] == (scope, name)]:
-            del self._fleets[key]
+            self._fleets.pop(key).release()
 
     def _remove_all(
         self,

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.call import Document, Record, Scope
+from emulator.accelerators import Accelerators
+from emulator.call import Document, Record, Scope, Store
 from emulator.clock import monotonic, now
 from emulator.errors import EmulatorError, PermanentError
 from emulator.kinds import ENDPOINT
@@ -19,6 +20,7 @@ from emulator.launch.driver import ContainerSpec, Launcher, Observed
 from emulator.logs import LogSink
 from emulator.names import instance_id
 from emulator.reconcile import labels, reasons
+from emulator.reconcile.acceleration import Acceleration, NoAccelerator
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.hardware import Hardware, NoCapacity, provide
 from emulator.reconcile.instance_logs import InstanceLogs
@@ -52,6 +54,7 @@ class Hosting:
     models: Models
     resolve_image: ResolveImage
     wake: Callable[[Scope, str], None]
+    accelerators: Accelerators
     limits: Limits
     ping_timeout: float
 
@@ -77,6 +80,8 @@ class Instance:
     look: float = FIRST_LOOK
     ready: bool = False
     strikes: int = 0
+    warned: bool = False
+    """It was told that a process of it was killed for memory."""
 
 
 @dataclass
@@ -106,6 +111,9 @@ class Fleet:
         self._models: dict[str, Document] = plan["models"]
         self._images: dict[str, Resolved] = {}
         self._hardware: dict[str, Hardware] = {}
+        self._acceleration = Acceleration(
+            hosting.accelerators, hosting.launcher, record, generation, self._variants
+        )
         self._logs = InstanceLogs(
             record, hosting.launcher, hosting.followers, hosting.logs, hosting.wake
         )
@@ -197,8 +205,17 @@ class Fleet:
         wanted = set(_slots(desired))
         return self._give_up([slot for slot in self._instances if slot not in wanted])
 
+    def tell(self, store: Store) -> None:
+        """Say on the endpoint itself which accelerators its variants run on."""
+        self._acceleration.publish(store, self._hosting.logs, self._record)
+
+    def release(self) -> None:
+        """Let go of the accelerators."""
+        self._acceleration.release()
+
     def disband(self) -> list[Instance]:
         """Give up all instances; they take no new invocation."""
+        self.release()
         return self._give_up(list(self._instances))
 
     # Bringing one instance up.
@@ -209,7 +226,9 @@ class Fleet:
         spec_id = self._ids.setdefault(slot, instance_id())
         try:
             spec = self._spec(variant, number, spec_id)
-            self._logs.announce(variant, spec_id, self._warnings(variant))
+            self._logs.announce(
+                variant, spec_id, self._warnings(variant), self._acceleration.facts(variant)
+            )
             handle = self._hosting.launcher.start(spec)
         except PermanentError as error:
             raise FleetFailed(reasons.serving_start(variant, str(error))) from error
@@ -224,6 +243,7 @@ class Fleet:
         model = self._models[config["ModelName"]]
         container = contract.container(model)
         image = self._image(variant, container)
+        self._accelerate(variant, image)
         files = self._stage(model, container)
         return ContainerSpec(
             # The one it replaces may still be leaving, so the slot alone does not name it.
@@ -235,7 +255,7 @@ class Fleet:
                 record.scope,
                 hosting.launcher.endpoint_url(),
                 hosting.limits,
-                accelerated=bool(config.get("AcceleratorType")),
+                accelerator=self._acceleration.backing(variant),
             ),
             mounts=contract.mounts(files),
             labels=labels.of(
@@ -246,13 +266,22 @@ class Fleet:
                 variant=variant,
                 host=str(number),
                 instance_id=spec_id,
-            ),
+            )
+            | self._acceleration.marks(variant),
             hostname=contract.hostname(container),
             port=contract.PORT,
             isolated=model.get("EnableNetworkIsolation", False),
-            memory_bytes=hosting.limits.memory_bytes,
-            gpus=self._provide(variant).gpus,
+            memory_bytes=hosting.limits.memory(self._acceleration.memory(variant)),
+            gpus=self._provide(variant).gpus
+            or self._acceleration.backing(variant).startswith("gpu"),
         )
+
+    def _accelerate(self, variant: str, image: Resolved) -> None:
+        """Choose what stands behind the variant's accelerator; raises FleetFailed for nothing."""
+        try:
+            self._acceleration.choose(variant, image.image)
+        except NoAccelerator as error:
+            raise FleetFailed(reasons.serving_capacity(str(error))) from error
 
     def _provide(self, variant: str) -> Hardware:
         """Return what the variant's containers run on; raises FleetFailed without capacity."""
@@ -266,10 +295,8 @@ class Fleet:
         return self._hardware[variant]
 
     def _warnings(self, variant: str) -> list[str]:
-        warnings = self._hardware[variant].warnings(self._images[variant])
-        if accelerator := self._variants[variant].get("AcceleratorType"):
-            warnings.append(f"AcceleratorType {accelerator} runs on the CPU.")
-        return warnings
+        hardware = self._hardware[variant].warnings(self._images[variant])
+        return hardware + self._acceleration.warnings(variant)
 
     def _image(self, variant: str, container: Document) -> Resolved:
         if variant not in self._images:
@@ -302,6 +329,8 @@ class Fleet:
             deadline=monotonic() + timeout,
         )
         self._logs.follow(observed, new=new)
+        if not new:
+            self._acceleration.readopt(observed)
 
     def _look(self, instance: Instance) -> None:
         """Ping a starting instance once; raises FleetFailed when it can't become ready."""
@@ -309,6 +338,9 @@ class Fleet:
             instance.ready = True
             return
         observed = self._hosting.launcher.observe(instance.handle)
+        limit = self._acceleration.out_of_memory(instance.variant)
+        if observed and observed.out_of_memory and limit:
+            raise FleetFailed(reasons.ping(instance.variant, limit))
         if observed is None or not observed.running:
             raise FleetFailed(reasons.ping(instance.variant, self._logs.obituary(observed)))
         if monotonic() > instance.deadline:
@@ -320,6 +352,8 @@ class Fleet:
     def _check(self, slot: Slot, instance: Instance) -> None:
         """Note the death of an instance in service, or that it no longer answers."""
         observed = self._hosting.launcher.observe(instance.handle)
+        if observed is not None:
+            self._warn_of_memory(instance, observed)
         if observed is None or not observed.running:
             self._bury(slot, instance, self._logs.obituary(observed))
         elif ping(instance.target.host, instance.target.port):
@@ -329,6 +363,13 @@ class Fleet:
             instance.strikes += 1
             if instance.strikes >= STRIKES:
                 self._bury(slot, instance, "The container no longer answered /ping.")
+
+    def _warn_of_memory(self, instance: Instance, observed: Observed) -> None:
+        """Tell once that a process of an instance was killed, which the instance survived."""
+        why = self._acceleration.out_of_memory(instance.variant)
+        if observed.out_of_memory and why and not instance.warned:
+            instance.warned = True
+            self._logs.warn(observed, why)
 
     def _look_again(self, slot: Slot, instance: Instance) -> None:
         try:

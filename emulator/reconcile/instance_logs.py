@@ -38,19 +38,31 @@ class InstanceLogs:
         self._wake = wake
         self._told = set[str]()
 
-    def announce(self, variant: str, instance_id: str, warnings: Sequence[str]) -> None:
-        """Begin an instance's stream with warnings; a stream that has begun stays as it is.
+    def announce(
+        self, variant: str, instance_id: str, warnings: Sequence[str], facts: Sequence[str]
+    ) -> None:
+        """Begin an instance's stream with warnings and facts; one that has begun stays as it is.
 
         The emulator's own log has them once for each variant.
         """
         stream = f"{variant}/{instance_id}"
-        if not warnings or self._logs.last(self._scope, self._group, stream):
+        said = notices.lines(warnings, now(), facts)
+        if not said or self._logs.last(self._scope, self._group, stream):
             return
-        self._logs.append(self._scope, self._group, stream, notices.lines(warnings, now()))
+        self._logs.append(self._scope, self._group, stream, said)
         if variant not in self._told:
             self._told.add(variant)
             for warning in warnings:
                 log.warning("Endpoint/%s, variant %s: %s", self._name, variant, warning)
+            for fact in facts:
+                log.info("Endpoint/%s, variant %s: %s", self._name, variant, fact)
+
+    def warn(self, observed: Observed, warning: str) -> None:
+        """Add a warning to the stream of an instance that runs."""
+        variant = observed.labels[labels.VARIANT]
+        stream = f"{variant}/{observed.labels[labels.INSTANCE_ID]}"
+        self._logs.append(self._scope, self._group, stream, notices.lines([warning], now()))
+        log.warning("Endpoint/%s, variant %s: %s", self._name, variant, warning)
 
     def follow(self, observed: Observed, *, new: bool) -> None:
         """Pass on what a container writes.

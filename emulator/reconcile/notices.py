@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from emulator.logs import LogLine
 
-_MARK = "[sagemaker-emulator] WARNING: "
+_MARK = "[sagemaker-emulator] "
+_WARNING = _MARK + "WARNING: "
 
 
-def lines(warnings: Iterable[str], at: float) -> list[LogLine]:
-    """Return the warnings as lines of a stream, written at `at` (epoch seconds)."""
-    return [LogLine(at, _MARK + warning) for warning in warnings]
+def lines(warnings: Iterable[str], at: float, facts: Iterable[str] = ()) -> list[LogLine]:
+    """Return warnings, then facts, as lines of a stream, written at `at` (epoch seconds)."""
+    texts = [_WARNING + warning for warning in warnings] + [_MARK + fact for fact in facts]
+    return [LogLine(at, text) for text in texts]

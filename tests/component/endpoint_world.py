@@ -15,6 +15,7 @@ from launchers import Ping
 from training_world import Crash, Fuse, Fused, Written
 
 from emulator import clock
+from emulator.accelerators import Accelerators
 from emulator.call import Document, Record, Scope
 from emulator.catalogue.resolve import Resolved
 from emulator.errors import PermanentError
@@ -97,6 +98,8 @@ class World:
         self.written = Written()
         self.ping_timeout = 60.0
         self.limits = Limits()
+        self.accelerators: Callable[[], Accelerators] = Accelerators
+        """Makes what is attached when an emulator starts."""
         self.warnings: tuple[str, ...] = ()
         """What the catalogue has to say of every image."""
         self.restart()
@@ -121,6 +124,7 @@ class World:
             models=Models(self.storage.objects),
             resolve_image=resolved,
             wake=lambda scope, name: None,
+            accelerators=self.accelerators(),
             limits=self.limits,
             ping_timeout=self.ping_timeout,
         )

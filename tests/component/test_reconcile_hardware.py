@@ -122,7 +122,10 @@ def test_every_instance_of_an_endpoint_is_told_that_the_cpu_stands_in(
     with caplog.at_level(logging.WARNING):
         hosting.create(instances=2, InstanceType="ml.p3.2xlarge", AcceleratorType="ml.eia1.medium")
         assert hosting.settle() == "InService"
-    accelerator = "AcceleratorType ml.eia1.medium runs on the CPU."
+    accelerator = (
+        "AcceleratorType ml.eia1.medium runs on the CPU: the image declares no framework that can"
+        " use an accelerator."
+    )
     said = [STAND_IN, MARK + accelerator, "serving"]
     hosting.until(lambda: hosting.written.texts() == [said, said], passes=False)
     told = [text.partition(": ")[2] for text in caplog.messages]

@@ -320,11 +320,12 @@ def test_a_serving_container_is_told_its_region_and_the_emulator() -> None:
     }
 
 
-@pytest.mark.parametrize("accelerated, expected", [(True, "true"), (False, None)])
-def test_an_accelerator_is_announced(accelerated: bool, expected: str | None) -> None:
-    variables = serving.environment({}, SCOPE, URL, Limits(), accelerated=accelerated)
+@pytest.mark.parametrize("backing, present", [("cpu", "true"), ("gpu:0", "true"), ("", None)])
+def test_an_accelerator_is_announced_with_what_computes(backing: str, present: str | None) -> None:
+    variables = serving.environment({}, SCOPE, URL, Limits(), accelerator=backing)
 
-    assert variables.get("SAGEMAKER_INFERENCE_ACCELERATOR_PRESENT") == expected
+    assert variables.get("SAGEMAKER_INFERENCE_ACCELERATOR_PRESENT") == present
+    assert variables.get("SAGEMAKER_EMULATOR_ACCELERATOR", "") == backing
 
 
 def test_a_model_is_read_only() -> None:

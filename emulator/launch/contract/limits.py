@@ -20,3 +20,12 @@ class Limits:
     def environment(self) -> dict[str, str]:
         """Return the variables that make numerical libraries keep the limits."""
         return {"OMP_NUM_THREADS": str(self.threads)} if self.threads else {}
+
+    def memory(self, accelerator: int | None) -> int | None:
+        """Return the bytes that a container may use; the lesser of its limits, None for neither.
+
+        Args:
+            accelerator: memory of the accelerator that it runs on, None without one.
+        """
+        given = [limit for limit in (self.memory_bytes, accelerator) if limit is not None]
+        return min(given, default=None)

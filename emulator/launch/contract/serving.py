@@ -11,6 +11,8 @@ COMMAND = ("serve",)
 PORT = 8080
 MODEL = "/opt/ml/model"
 ACCELERATOR_PRESENT = "SAGEMAKER_INFERENCE_ACCELERATOR_PRESENT"
+ACCELERATOR_BACKING = "SAGEMAKER_EMULATOR_ACCELERATOR"
+"""What `mx.eia()` of our images computes on."""
 _HOSTNAME = "algo-1"
 
 
@@ -31,12 +33,13 @@ def environment(
     endpoint_url: str,
     limits: Limits,
     *,
-    accelerated: bool = False,
+    accelerator: str = "",
 ) -> dict[str, str]:
     """Return the container's variables; those of the model come last, verbatim.
 
     Args:
-        accelerated: tell the framework that an inference accelerator is there (contract D).
+        accelerator: what computes for the variant's accelerator, ``cpu`` or ``gpu:N``; the
+            framework is told that there is one (contract D). Empty for none.
     """
     given = definition.get("Environment") or {}
     variables = {
@@ -44,8 +47,8 @@ def environment(
         **access.endpoint(scope, endpoint_url, given),
         **limits.environment(),
     }
-    if accelerated:
-        variables[ACCELERATOR_PRESENT] = "true"
+    if accelerator:
+        variables |= {ACCELERATOR_PRESENT: "true", ACCELERATOR_BACKING: accelerator}
     return {**variables, **given}
 
 
