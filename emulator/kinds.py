@@ -36,4 +36,22 @@ ENDPOINT = Kind(
     taken_error=ValidationException,
 )
 
-KINDS = (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)
+NOTEBOOK_INSTANCE = Kind(
+    name="NotebookInstance",
+    arn_segment="notebook-instance",
+    absent="RecordNotFound",
+    taken="Cannot create a duplicate Notebook Instance ({arn})",
+    taken_error=ValidationException,
+)
+
+LIFECYCLE_CONFIG = Kind(
+    name="NotebookInstanceLifecycleConfig",
+    arn_segment="notebook-instance-lifecycle-config",
+    absent="Unable to describe Notebook Instance Lifecycle Config '{arn}'. (Details: Notebook"
+    " Instance Lifecycle Config does not exist.)",
+    taken="Unable to create Notebook Instance Lifecycle Config {arn}. (Details: Notebook Instance"
+    " Lifecycle Config already exists.)",
+    taken_error=ValidationException,
+)
+
+KINDS = (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT, NOTEBOOK_INSTANCE, LIFECYCLE_CONFIG)

@@ -6,7 +6,7 @@ which come or go between two pages never make another one appear twice or not at
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,8 @@ class Listing:
     Attributes:
         result: the reply's member that holds the summaries.
         name, status: the documents' members that are filtered and sorted by.
-        order: the default SortOrder; by CreationTime in every listing.
+        order, by: the default SortOrder and SortBy.
+        matches: says whether a document passes the filters that only this kind has.
     """
 
     kind: Kind
@@ -36,6 +37,8 @@ class Listing:
     name: str
     status: str = ""
     order: str = "Descending"
+    by: str = "CreationTime"
+    matches: Callable[[Document, Document], bool] = lambda document, request: True
 
     def page(self, call: Call, request: Document) -> Document:
         """Return the page that a List request asks for.
@@ -43,7 +46,7 @@ class Listing:
         Raises:
             ValidationException: the NextToken is not of this listing in this order.
         """
-        order = (request.get("SortBy", "CreationTime"), request.get("SortOrder", self.order))
+        order = (request.get("SortBy", self.by), request.get("SortOrder", self.order))
         placed = [
             (self._place(document, order[0]), document)
             for document in self._matching(call, request)
@@ -69,6 +72,7 @@ class Listing:
                 and request.get("StatusEquals") in (None, document.get(self.status))
                 and _within(document, request, "CreationTime")
                 and _within(document, request, "LastModifiedTime")
+                and self.matches(document, request)
             ):
                 yield document
 
@@ -99,7 +103,7 @@ def _place_in(token: str, order: tuple[str, str]) -> Place:
         sort_by, direction, value, name = told
     except (binascii.Error, ValueError, TypeError):
         raise _bad_token() from None
-    kind_of_value = (int, float) if order[0] == "CreationTime" else str
+    kind_of_value = (int, float) if order[0].endswith("Time") else str
     if (
         (sort_by, direction) != order
         or not isinstance(value, kind_of_value)

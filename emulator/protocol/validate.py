@@ -23,7 +23,11 @@ WIDENED: Mapping[str, tuple[str, ...]] = {
     "ProcessingInstanceType": _LOCAL_INSTANCES,
     "InstanceType": _LOCAL_INSTANCES,
     "ProductionVariantAcceleratorType": ("local_sagemaker_notebook",),
-    "NotebookInstanceAcceleratorType": ("local_sagemaker_notebook",),
+}
+
+# And where it takes more than the model's patterns: code that is on this machine or reached by http.
+ALSO_MATCHING: Mapping[str, str] = {
+    "CodeRepositoryNameOrUrl": r"http://([^/]+)/?(.*)$|^(file://)?/(.*)$",
 }
 
 _TYPES_WITH_LENGTH = ("string", "list", "map", "blob")
@@ -152,7 +156,7 @@ _NOT_NULL = "Member must not be null"
 def _rules(name: str, shape: Shape, *, pattern_last: bool = False) -> list[Rule]:
     """Return the rules of a shape itself, in the order in which the service prints them."""
     bounds = _length_rules(shape) if shape["type"] in _TYPES_WITH_LENGTH else _value_rules(shape)
-    pattern = _pattern_rules(shape)
+    pattern = _pattern_rules(name, shape)
     values = _enum_rules(name, shape)
     return [*bounds, *pattern, *values] if pattern_last else [*values, *pattern, *bounds]
 
@@ -179,12 +183,16 @@ def _value_rules(shape: Shape) -> list[Rule]:
     return rules
 
 
-def _pattern_rules(shape: Shape) -> list[Rule]:
+def _pattern_rules(name: str, shape: Shape) -> list[Rule]:
     pattern = shape.get("pattern")
     if pattern is None:
         return []
     text = f"Member must satisfy regular expression pattern: {printed(pattern)}"
-    return [(text, matcher(pattern))]
+    matches = matcher(pattern)
+    if name not in ALSO_MATCHING:
+        return [(text, matches)]
+    also = matcher(ALSO_MATCHING[name])
+    return [(text, lambda value: matches(value) or also(value))]
 
 
 def _enum_rules(name: str, shape: Shape) -> list[Rule]:

@@ -16,10 +16,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from emulator.accelerators import Accelerators
 from emulator.call import Call, Document, Kind, Record, Scope
 from emulator.clock import now
-from emulator.kinds import ENDPOINT
-from emulator.lifecycle import endpoint, training_job
+from emulator.kinds import ENDPOINT, NOTEBOOK_INSTANCE, TRAINING_JOB
+from emulator.lifecycle import endpoint, notebook_instance, training_job
 from emulator.operations import delegated, registry
 from emulator.protocol.front import create_app
 from emulator.protocol.pages import create_pages
@@ -32,6 +33,7 @@ from emulator.store.documents import Documents
 ACCOUNT, REGION = "123456789012", "us-west-2"
 SCOPE = Scope(ACCOUNT, REGION)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/service-role/SageMaker"
+_LIVES = {ENDPOINT: endpoint, TRAINING_JOB: training_job, NOTEBOOK_INSTANCE: notebook_instance}
 
 
 class Running:
@@ -63,7 +65,7 @@ class Running:
         self, kind: Kind, name: str, *events: str, scope: Scope = SCOPE, **members: Any
     ) -> Record:
         """Apply events to a resource as the reconciler would, and write members of its own."""
-        life: Any = endpoint if kind is ENDPOINT else training_job
+        life: Any = _LIVES[kind]
         for event in events:
 
             def change(record: Record, event: str = event) -> tuple[str, Document]:
@@ -105,7 +107,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         call=running.call,
         storage=running.storage.handle,
         runtime=_nobody,
-        pages=create_pages(health=dict, reset=running.clear),
+        pages=create_pages(health=dict, reset=running.clear, accelerators=Accelerators()),
         account_of=running.storage.account_of,
         default_scope=SCOPE,
     )

@@ -21,6 +21,7 @@ class Listed:
     name: str
     create: Callable[[str], object]
     order: str = "Descending"
+    by: str = "CreationTime"
 
     def page(self, **asked):
         return getattr(self.sagemaker, self.operation)(**asked)
@@ -76,9 +77,40 @@ def _endpoints(sagemaker, config):
     )
 
 
-@pytest.fixture(params=["jobs", "models", "configs", "endpoints"])
+def _notebooks(sagemaker):
+    role = "arn:aws:iam::123456789012:role/x"
+    return Listed(
+        sagemaker,
+        "list_notebook_instances",
+        "NotebookInstances",
+        "NotebookInstanceName",
+        lambda name: sagemaker.create_notebook_instance(
+            NotebookInstanceName=name, InstanceType="ml.t2.medium", RoleArn=role
+        ),
+        order="Ascending",
+        by="Name",
+    )
+
+
+def _lifecycle_configs(sagemaker):
+    return Listed(
+        sagemaker,
+        "list_notebook_instance_lifecycle_configs",
+        "NotebookInstanceLifecycleConfigs",
+        "NotebookInstanceLifecycleConfigName",
+        lambda name: sagemaker.create_notebook_instance_lifecycle_config(
+            NotebookInstanceLifecycleConfigName=name
+        ),
+    )
+
+
+@pytest.fixture(params=["jobs", "models", "configs", "endpoints", "notebooks", "lifecycle configs"])
 def listed(request, sagemaker, job_request, variant):
     """Each kind of resource, with none of it there yet."""
+    if request.param == "notebooks":
+        return _notebooks(sagemaker)
+    if request.param == "lifecycle configs":
+        return _lifecycle_configs(sagemaker)
     if request.param == "jobs":
         return _jobs(sagemaker, job_request)
     if request.param == "models":
@@ -106,10 +138,11 @@ def test_a_page_holds_ten_by_default_and_the_pages_hold_everything_once(full):
     assert _together(pages) == ALL
 
 
-def test_the_default_order_is_by_creation(full):
+def test_the_default_order_is_that_of_the_kind(full):
     by_default = _together(full.pages())
-    asked = _together(full.pages(SortBy="CreationTime", SortOrder=full.order))
+    asked = _together(full.pages(SortBy=full.by, SortOrder=full.order))
     assert by_default == asked
+    by_default = _together(full.pages(SortBy="CreationTime", SortOrder=full.order))
     assert sorted(by_default) == ALL
     oldest_first = by_default if full.order == "Ascending" else by_default[::-1]
     created = {
@@ -184,19 +217,17 @@ def _encoded(*told):
 )
 def test_a_token_of_another_listing_is_refused(full, assert_refused, token):
     assert_refused(
-        lambda: full.page(NextToken=token),
+        lambda: full.page(SortBy="CreationTime", NextToken=token),
         "ValidationException",
         "The pagination token is invalid.",
     )
 
 
-@pytest.mark.parametrize(
-    "asked", [{"SortBy": "Name", "SortOrder": "Descending"}, {"SortOrder": "Ascending"}]
-)
-def test_a_token_of_another_order_is_refused(full, assert_refused, asked):
+@pytest.mark.parametrize("by, order", [("Name", "Descending"), ("CreationTime", "Ascending")])
+def test_a_token_of_another_order_is_refused(full, assert_refused, by, order):
     token = full.page(SortBy="Name", SortOrder="Ascending")["NextToken"]
     assert_refused(
-        lambda: full.page(**asked, NextToken=token),
+        lambda: full.page(SortBy=by, SortOrder=order, NextToken=token),
         "ValidationException",
         "The pagination token is invalid.",
     )
