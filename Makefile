@@ -43,13 +43,18 @@ images: install engine ## Build the framework images (two minutes at first, then
 sdks: .venv-sdk/v1/.installed .venv-sdk/v2/.installed .venv-sdk/v3/.installed ## Create the environments of the SageMaker Python SDK's three versions, for the tests
 	@:
 
+# The notebook image has the first two; nothing but tests uses the third.
+.venv-sdk/v1/.installed: images/sagemaker-sdk/1.72.1/requirements.lock
+.venv-sdk/v2/.installed: images/sagemaker-sdk/2.257.7/requirements.lock
+.venv-sdk/v3/.installed: tests/sdk/requirements/v3.lock
+
 # Without build isolation, so that what is published as source is built by the locked setuptools.
-.venv-sdk/%/.installed: tests/sdk/requirements/%.lock
+.venv-sdk/%/.installed:
 	@test -x .venv-sdk/$*/bin/python || $(PYTHON) -m venv .venv-sdk/$*
 	@echo "Installing the SageMaker Python SDK $* into .venv-sdk/$* (about a minute) ..."
 	@.venv-sdk/$*/bin/python -m pip install --quiet --disable-pip-version-check setuptools==65.7.0 wheel==0.45.1
 	@.venv-sdk/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-	  $(LOCKED) --requirement $<
+	  $(LOCKED) --requirement $(filter %.lock,$^)
 	@touch $@
 
 lock: install ## Compile the locks anew from pyproject.toml and the requirements.in of images and tests

@@ -20,7 +20,8 @@ options="--quiet --generate-hashes --no-emit-index-url --no-header --no-annotate
 constraint=$(mktemp)
 trap 'rm -f "$constraint"' EXIT
 echo 'setuptools<81' > "$constraint"
-for requirements in images/*/requirements.in tests/sdk/requirements/*.in; do
+for requirements in images/*/requirements.in images/sagemaker-sdk/*/requirements.in \
+  tests/sdk/requirements/*.in; do
   # shellcheck disable=SC2086
   "$uv" pip compile "$requirements" --python-version 3.11 \
     --python-platform x86_64-manylinux_2_28 --build-constraints "$constraint" $options \

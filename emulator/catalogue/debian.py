@@ -15,18 +15,30 @@ from emulator.errors import PermanentError
 
 SUITE = "bookworm"
 _PYTHON = ("python3",)
-# Without maintainer scripts, in a few seconds: only builds ever see this one.
-_COMPILER = (
-    *("python3", "python3-dev", "python3-venv", "libgomp1", "libquadmath0"),
-    *("bash", "coreutils", "dash", "grep", "gzip", "sed", "tar"),
-)
-# What the packages' own scripts would have done.
-_COMPILER_HOOKS = (
-    'ln -sf dash "$1/bin/sh"',
-    'echo "root:x:0:0:root:/root:/bin/sh" > "$1/etc/passwd"',
-    'echo "root:x:0:" > "$1/etc/group"',
-    'ldconfig -r "$1"',
-)
+# Without maintainer scripts, in a few seconds: for what no container is started from as it is.
+# The programs that their extraction, or a build on top of them, runs.
+_PROGRAMS = {
+    "builder": (
+        *("python3", "python3-dev", "python3-venv", "libgomp1", "libquadmath0"),
+        *("bash", "coreutils", "dash", "grep", "gzip", "sed", "tar"),
+    ),
+    "notebook-tools": (),
+}
+# What the packages' own scripts would have done, and what is of no use in an image.
+_HOOKS = {
+    "builder": (
+        'ln -sf dash "$1/bin/sh"',
+        'echo "root:x:0:0:root:/root:/bin/sh" > "$1/etc/passwd"',
+        'echo "root:x:0:" > "$1/etc/group"',
+        'ldconfig -r "$1"',
+    ),
+    "notebook-tools": (
+        # The engine is another machine's part: only its command line is wanted.
+        'cd "$1/usr/bin" && rm -f containerd* ctr runc docker-init docker-proxy ../sbin/runc',
+        'rm -f "$1/usr/sbin/dockerd" "$1/usr/sbin/docker-init" "$1/usr/sbin/docker-proxy"',
+        'cd "$1" && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info',
+    ),
+}
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 _installing = threading.Lock()
@@ -49,7 +61,7 @@ def read_packages(file: Path) -> list[str]:
 
 
 def make_tree(name: str, packages: list[str], tarball: Path) -> None:
-    """Write the root file system of ``base`` or ``builder`` to `tarball`.
+    """Write the root file system of an image that is a `tree` to `tarball`.
 
     Raises:
         PermanentError: mmdebstrap is absent and cannot be installed, or it failed.
@@ -61,8 +73,8 @@ def make_tree(name: str, packages: list[str], tarball: Path) -> None:
         options = ["--variant=minbase", f"--include={','.join((*_PYTHON, *packages))}"]
         options += [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
     else:
-        options = ["--variant=extract", f"--include={','.join((*_COMPILER, *packages))}"]
-        options += [f"--extract-hook={hook}" for hook in _COMPILER_HOOKS]
+        options = ["--variant=extract", f"--include={','.join((*_PROGRAMS[name], *packages))}"]
+        options += [f"--extract-hook={hook}" for hook in _HOOKS[name]]
     command = ["mmdebstrap", *options, '--aptopt=Acquire::Languages "none"', SUITE, str(tarball)]
     # ldconfig is not on an ordinary user's PATH.
     environment = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}

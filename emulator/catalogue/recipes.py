@@ -28,6 +28,8 @@ class Recipe:
         wheels: the build sees the packages of the image's requirements.lock.
         tree: made of Debian packages unless a registry may be asked.
         source: the build sees the emulator's own package, the one that this file is part of.
+        clients: the build sees the part of it that the programs of clients load.
+        started: containers are started from it, for jobs, endpoints and notebook instances.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Recipe:
     wheels: bool = False
     tree: bool = False
     source: bool = False
+    clients: bool = False
+    started: bool = False
 
     @property
     def folder(self) -> str:
@@ -46,6 +50,10 @@ class Recipe:
     def version(self) -> str:
         """The framework's or algorithm's version, the build argument VERSION; empty without one."""
         return self.name.partition(":")[2]
+
+
+def _started(name: str, *parents: str, clients: bool = False) -> Recipe:
+    return Recipe(name, parents, toolkit=True, clients=clients, started=True)
 
 
 _BOTH = ("base", "builder")
@@ -59,19 +67,28 @@ RECIPES = {
         Recipe("chainer-environment", _BOTH, wheels=True),
         Recipe("mxnet:1.4.1", ("mxnet-environment",), wheels=True),
         Recipe("mxnet:1.9.1", ("mxnet-environment",), wheels=True),
-        Recipe("mxnet-training:1.4.1", ("mxnet:1.4.1",), toolkit=True),
-        Recipe("mxnet-training:1.9.1", ("mxnet:1.9.1",), toolkit=True),
-        Recipe("mxnet-inference:1.4.1", ("mxnet:1.4.1",), toolkit=True),
-        Recipe("mxnet-inference:1.9.1", ("mxnet:1.9.1",), toolkit=True),
-        Recipe("sagemaker-mxnet:1.4.1", ("mxnet:1.4.1",), toolkit=True),
-        Recipe("image-classification:1", ("mxnet:1.9.1",), toolkit=True),
-        Recipe("chainer:7.8.1", ("chainer-environment",), toolkit=True),
+        _started("mxnet-training:1.4.1", "mxnet:1.4.1"),
+        _started("mxnet-training:1.9.1", "mxnet:1.9.1"),
+        _started("mxnet-inference:1.4.1", "mxnet:1.4.1"),
+        _started("mxnet-inference:1.9.1", "mxnet:1.9.1"),
+        _started("sagemaker-mxnet:1.4.1", "mxnet:1.4.1"),
+        _started("image-classification:1", "mxnet:1.9.1"),
+        _started("chainer:7.8.1", "chainer-environment"),
+        Recipe("notebook-tools", ("base",), tree=True),
+        Recipe("jupyter", ("builder",), wheels=True),
+        Recipe("sagemaker-sdk:1.72.1", ("builder",), wheels=True),
+        Recipe("sagemaker-sdk:2.257.7", ("builder",), wheels=True),
+        _started(
+            "notebook",
+            *("base", "notebook-tools", "jupyter", "sagemaker-sdk:1.72.1", "sagemaker-sdk:2.257.7"),
+            clients=True,
+        ),
         Recipe("emulator-environment", _BOTH, wheels=True),
         Recipe("emulator", ("emulator-environment",), source=True),
     )
 }
-# What jobs and endpoints are started from.
-FINAL = tuple(name for name, recipe in RECIPES.items() if recipe.toolkit)
+# What containers are started from.
+FINAL = tuple(name for name, recipe in RECIPES.items() if recipe.started)
 # What is built unless told otherwise; all others are only steps on the way.
 WANTED = (*FINAL, "emulator")
 
@@ -120,6 +137,8 @@ def files_of(name: str, source: Path) -> Iterator[tuple[str, Path]]:
         folders.append((source / "toolkit", "toolkit/"))
     if recipe.source:
         folders.append((source.parent / "emulator", "source/emulator/"))
+    if recipe.clients:
+        folders.append((source.parent / "emulator" / "clients", "clients/"))
     for folder, prefix in folders:
         for file in sorted(folder.rglob("*")):
             path = file.relative_to(folder)

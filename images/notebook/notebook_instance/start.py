@@ -1,0 +1,95 @@
+"""The order of a start: scripts, repositories, then Jupyter until the instance is stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from notebook_instance import account, repositories, scripts
+from notebook_instance.failures import StartFailed
+from notebook_instance.instance import FOLDER, Instance, read
+from notebook_instance.output import FAILURE, JUPYTER, relay, say
+
+_PYTHON = "/opt/jupyter/bin/python3"
+_STOP_SECONDS = 4.0
+
+
+def main() -> int:
+    """Start the instance and serve it; returns the container's exit code."""
+    # Until Jupyter is there to be told.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    instance = read()
+    try:
+        prepare(instance)
+    except StartFailed as failure:
+        say(FAILURE, str(failure))
+        return failure.code
+    return serve(instance)
+
+
+def prepare(instance: Instance) -> None:
+    """Do what must be done before Jupyter starts; raises StartFailed."""
+    account.allow_engine()
+    if instance.root_access:
+        account.allow_root()
+    user = account.account()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    os.chown(FOLDER, user.user, user.group)
+    if scratch := os.environ.get("TMPDIR"):
+        Path(scratch).chmod(0o1777)
+    for port, to in instance.forward.items():
+        _forward(port, to)
+    for script in instance.scripts:
+        scripts.run(script, instance.script_seconds)
+    for repository in instance.repositories:
+        repositories.provide(repository, FOLDER, user)
+
+
+def _forward(port: int, to: str) -> None:
+    """Lead a port of the loopback to another machine, where local mode's endpoint listens."""
+    listening = f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"
+    subprocess.Popen(
+        ["socat", listening, f"TCP:{to}"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def serve(instance: Instance) -> int:
+    """Run Jupyter as the instance's user until it ends or is told to."""
+    user = account.account()
+    environment = user.environment(os.environ)
+    process = subprocess.Popen(
+        [_PYTHON, "-m", "notebook_instance.server"],
+        cwd=FOLDER,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **user.as_user(),
+    )
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        process.terminate()
+        # Kernels end with the container, whatever they do.
+        threading.Timer(_STOP_SECONDS, os._exit, [0]).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    assert process.stdin
+    assert process.stdout
+    # The configuration is root's alone: its key would let whoever reads it sign URLs.
+    with process.stdin as told:
+        told.write(_told(instance))
+    relay(JUPYTER, process.stdout)
+    return process.wait()
+
+
+def _told(instance: Instance) -> bytes:
+    """Return what the server is told of the instance, in lines."""
+    default = next((each.directory for each in instance.repositories if each.default), "")
+    return f"{instance.name}\n{instance.key.hex()}\n{default}\n".encode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
