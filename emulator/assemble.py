@@ -25,7 +25,7 @@ from emulator.clock import now
 from emulator.errors import PermanentError, TemporaryError
 from emulator.inference.proxy import Invocations
 from emulator.inference.proxy import Limits as InvocationLimits
-from emulator.kinds import ENDPOINT, TRAINING_JOB
+from emulator.kinds import ENDPOINT, NOTEBOOK_INSTANCE, TRAINING_JOB
 from emulator.launch.contract.limits import Limits
 from emulator.launch.docker import DockerLauncher
 from emulator.lifecycle.endpoint import SERVING
@@ -43,6 +43,8 @@ from emulator.reconcile.endpoint import Endpoints
 from emulator.reconcile.fleet import Hosting
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.models import Models
+from emulator.reconcile.notebook_instance import NotebookInstances
+from emulator.reconcile.notebook_logs import NotebookLogs
 from emulator.reconcile.pipes import Pipes
 from emulator.reconcile.supervisor import Supervisor
 from emulator.reconcile.training_job import TrainingJobs
@@ -71,6 +73,8 @@ ENGINE_RETRY = 2.0
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 """Hosts that stand for every address of this machine."""
 _ENGINE_HOST = "host.docker.internal"
+_ALIVE = (ENDPOINT, TRAINING_JOB, NOTEBOOK_INSTANCE)
+"""The kinds that have containers."""
 
 
 class Assembly:
@@ -173,12 +177,12 @@ class Assembly:
             for container in self.launcher.find({}):
                 self.launcher.remove(container.handle)
         self.supervisor.stop(timeout=10.0)
-        for kind in (ENDPOINT, TRAINING_JOB):
+        for kind in _ALIVE:
             for record in self.store.select(kind):
                 self.supervisor.forget(kind, record.scope, record.name)
         self.store.clear()
         self.storage.reset()
-        for directory in (self._jobs, self._endpoints):
+        for directory in (self._jobs, self._endpoints, self._notebooks):
             shutil.rmtree(directory, ignore_errors=True)
         if self._engine_up.is_set():
             self.supervisor.start()
@@ -209,6 +213,10 @@ class Assembly:
     @property
     def _endpoints(self) -> Path:
         return self.state / "endpoints"
+
+    @property
+    def _notebooks(self) -> Path:
+        return self.state / "notebook-instances"
 
     def _assemble_reconcilers(self) -> None:
         settings, followers = self.settings, Followers(self.launcher)
@@ -250,6 +258,23 @@ class Assembly:
         )
         self.supervisor.register(jobs)
         self.supervisor.register(endpoints)
+        self._assemble_notebook_instances(followers, logs)
+
+    def _assemble_notebook_instances(self, followers: Followers, logs: LogSink) -> None:
+        settings = self.settings
+        self._notebook_instances = NotebookInstances(
+            store=self.store,
+            launcher=self.launcher,
+            logs=NotebookLogs(
+                self.launcher, followers, logs, partial(self.supervisor.wake, NOTEBOOK_INSTANCE)
+            ),
+            accelerators=self.accelerators,
+            directory=self._notebooks,
+            script_seconds=settings.notebook_script_timeout,
+            engine_access=settings.notebook_engine_access,
+            stop_grace=settings.serving_stop_grace,
+        )
+        self.supervisor.register(self._notebook_instances)
 
     def _proxy(self) -> "Proxy | None":
         port, host = self.settings.proxy_port, self.settings.host
@@ -332,10 +357,13 @@ class Assembly:
     def _take_over(self) -> None:
         self.launcher.check_shared(self.state)
         self._listen_to_containers()
-        kinds = {kind.name: kind for kind in (TRAINING_JOB, ENDPOINT)}
+        kinds = {kind.name: kind for kind in _ALIVE}
         remove_strangers(self.store, self.launcher, kinds, self.supervisor.settled)
         remove_leftovers(self.store, TRAINING_JOB, self._jobs, self.supervisor.settled)
         remove_leftovers(self.store, ENDPOINT, self._endpoints, self.supervisor.settled)
+        # What a stopped instance keeps, it keeps.
+        remove_leftovers(self.store, NOTEBOOK_INSTANCE, self._notebooks, lambda record: False)
+        self._notebook_instances.resume()
         if self._closing.is_set():
             return
         if not self.launcher.in_container():

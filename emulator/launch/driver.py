@@ -11,6 +11,9 @@ from typing import Protocol
 
 from emulator.errors import PermanentError
 
+ENGINE_SOCKET = "/var/run/docker.sock"
+"""Where a container finds the engine, if it was given it."""
+
 
 class ImageMissing(PermanentError):
     """There is no such image on the engine."""
@@ -53,6 +56,9 @@ class ContainerSpec:
         cluster: containers with the same cluster name reach each other by hostname; None for one.
         peers: the host names of the whole cluster, this one's included; the same for each.
         gpus: give it all GPUs of this machine; asked for only where the launcher has some.
+        engine_access: give it the engine itself, at `ENGINE_SOCKET`; whoever has it is root on
+            this machine.
+        may_become_root: its users may, by ``sudo``; no other container's can.
     """
 
     name: str
@@ -69,6 +75,8 @@ class ContainerSpec:
     cluster: str | None = None
     peers: tuple[str, ...] = ()
     gpus: bool = False
+    engine_access: bool = False
+    may_become_root: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,13 @@ class Launcher(Protocol):
         """Return the container's state, or None if it is gone."""
         ...
 
+    def lost_process(self, handle: str) -> bool:
+        """Say whether the kernel has lately killed a process of a running container for memory.
+
+        The container may go on without it. What happened long ago may be forgotten.
+        """
+        ...
+
     def wait(self, handle: str, timeout: float) -> Observed | None:
         """Return as soon as the container has exited, or its state after `timeout` seconds."""
         ...
@@ -149,6 +164,10 @@ class Launcher(Protocol):
 
     def reclaim(self, directory: Path) -> None:
         """Make this process's user the owner of what ended containers wrote below `directory`."""
+        ...
+
+    def engine_path(self, directory: Path) -> Path:
+        """Return what the engine's machine calls a directory that containers can be given."""
         ...
 
     def image_id(self, image: str) -> str | None:

@@ -124,6 +124,11 @@ class FakeLauncher:
             container = self._containers.get(handle)
             return self._observed(container) if container else None
 
+    def lost_process(self, handle: str) -> bool:
+        with self._engine():
+            container = self._containers.get(handle)
+            return container is not None and container.lost_a_process
+
     def wait(self, handle: str, timeout: float) -> Observed | None:
         deadline = time.monotonic() + timeout
         while True:
@@ -174,6 +179,9 @@ class FakeLauncher:
 
     def reclaim(self, directory: Path) -> None:
         """Do nothing: what the fake writes is this process's own."""
+
+    def engine_path(self, directory: Path) -> Path:
+        return directory
 
     def image_id(self, image: str) -> str | None:
         with self._engine():
@@ -266,7 +274,7 @@ class FakeLauncher:
             name=spec.name,
             running=ended is None,
             exit_code=ended[1] if ended else None,
-            out_of_memory=container.lost_a_process or bool(ended and container.behaviour.oom),
+            out_of_memory=bool(ended and container.behaviour.oom),
             started_at=container.started_at,
             finished_at=ended[0] if ended else 0.0,
             address=self._address(container),

@@ -105,7 +105,7 @@ def start(call: Call, request: Document) -> Document:
 
 @operation("StopNotebookInstance")
 def stop(call: Call, request: Document) -> Document:
-    return _request(call, request, Event.STOP_REQUESTED, lambda document: document)
+    return _request(call, request, Event.STOP_REQUESTED, lambda document: _without(document, "Url"))
 
 
 @operation("UpdateNotebookInstance")
@@ -126,8 +126,7 @@ def update(call: Call, request: Document) -> Document:
             raise ValidationException(
                 f"VolumeSizeInGB can't be decreased: it is {before} and {after} was requested."
             )
-        kept = {key: value for key, value in document.items() if key not in dropped}
-        return _forgiven({**kept, **_members(request)})
+        return _forgiven({**_without(document, *dropped), **_members(request)})
 
     return _request(call, request, Event.UPDATE_REQUESTED, changed)
 
@@ -183,7 +182,11 @@ def _check_possible(record: Record, event: Event) -> None:
 
 def _forgiven(document: Document) -> Document:
     """Return the document without the reason of an earlier failure, which is history now."""
-    return {key: value for key, value in document.items() if key != "FailureReason"}
+    return _without(document, "FailureReason")
+
+
+def _without(document: Document, *members: str) -> Document:
+    return {key: value for key, value in document.items() if key not in members}
 
 
 def _members(request: Document) -> Document:

@@ -25,7 +25,7 @@ WIDENED: Mapping[str, tuple[str, ...]] = {
     "ProductionVariantAcceleratorType": ("local_sagemaker_notebook",),
 }
 
-# And where it takes more than the model's patterns: code that is on this machine or reached by http.
+# And more than the model's patterns: code that is on this machine, or reached by http.
 ALSO_MATCHING: Mapping[str, str] = {
     "CodeRepositoryNameOrUrl": r"http://([^/]+)/?(.*)$|^(file://)?/(.*)$",
 }

@@ -146,6 +146,49 @@ def serving_start(variant: str, detail: str) -> str:
     return ping(variant, f"The container could not be started: {detail}")
 
 
+def notebook_start(detail: str) -> str:
+    """Return the reason for a notebook instance that could not start."""
+    return _cut(f"The notebook instance could not be started. {detail}")
+
+
+def notebook_image(image: str) -> str:
+    name = image.partition("/")[2].partition(":")[0]
+    return notebook_start(
+        f"There is no image {image} on this machine. Build it with: sagemaker-emulator images"
+        f" build {name}"
+    )
+
+
+def notebook_end(detail: str) -> str:
+    """Return the reason for a notebook instance that was in service and ended by itself."""
+    return _cut(f"The notebook instance ended unexpectedly. {detail} Start it again.")
+
+
+def script_failed(config: str, instance: str, detail: str) -> str:
+    """Return the reason for a lifecycle script that failed.
+
+    Args:
+        config, instance: ARNs.
+    """
+    return _script(config, instance, "failed", detail)
+
+
+def script_too_slow(config: str, instance: str, seconds: int) -> str:
+    """Return the reason for a lifecycle script that had to be killed; see `script_failed`."""
+    number, unit = (seconds // 60, "minute") if seconds % 60 == 0 else (seconds, "second")
+    took = f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    return _script(config, instance, f"took longer than {took}", "")
+
+
+def _script(config: str, instance: str, what: str, detail: str) -> str:
+    text = (
+        f"Notebook Instance Lifecycle Config '{config}' for Notebook Instance '{instance}' {what}."
+        " Please check your CloudWatch logs for more details if your Notebook Instance has"
+        " Internet access."
+    )
+    return _cut(f"{text} {detail}" if detail else text)
+
+
 def _shortened(failure: str, limit: int) -> str:
     """Return the beginning of a long text, but of a traceback the end, which says what is wrong."""
     head, traceback, calls = failure.partition(_TRACEBACK)

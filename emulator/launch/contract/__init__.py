@@ -2,6 +2,7 @@
 
     training.py   a training job's host (contract B6 to B8)
     serving.py    an endpoint's container (contract C2)
+    notebook.py   a notebook instance's container (contract E)
     limits.py     what of this machine a container may use
     gpus.py       which instance types have GPUs
     access.py     how a container reaches AWS, that is, the emulator

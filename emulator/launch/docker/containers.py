@@ -52,7 +52,7 @@ def request(
     body["HostConfig"] |= {
         "Mounts": list(mounts),
         "LogConfig": {"Type": "json-file", "Config": {}},
-        "SecurityOpt": ["no-new-privileges"],
+        "SecurityOpt": [] if spec.may_become_root else ["no-new-privileges"],
     }
     if spec.memory_bytes is not None:
         # Equal limits mean no swap: a job that outgrows its memory ends instead of crawling.

@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import PermanentError, TemporaryError
@@ -100,6 +101,11 @@ class Engine:
         made = self.post(f"/containers/{container}/exec", asked)
         begin = {"Detach": False, "Tty": True}
         return self._send("POST", f"/exec/{made['Id']}/start", {}, begin, _CALL_SECONDS).content
+
+    def lines(self, path: str, **params: Any) -> list[Any]:
+        """Return what GET answers with one JSON value on each line, such as past events."""
+        content = self._send("GET", path, params, None, _CALL_SECONDS).content
+        return [json.loads(line) for line in content.splitlines() if line.strip()]
 
     def find(self, path: str, **params: Any) -> Any | None:
         """Return what GET answers, or None if there is no such thing."""
@@ -234,6 +240,26 @@ def connect() -> "APIClient":
         except (DockerException, OSError) as error:
             reason = error
     raise EngineDown(reason)
+
+
+def engine_socket() -> Path:
+    """Return the unix socket of the engine that `connect` connects to.
+
+    Raises PermanentError if the engine has none here: it is on another machine.
+    """
+    if url := os.environ.get("DOCKER_HOST"):
+        scheme, _, path = url.partition("://")
+        if scheme != "unix":
+            raise PermanentError(
+                f"The container engine at {url} has no socket on this machine, so that no"
+                " container can be given it. Set notebook_engine_access to 0."
+            )
+        return Path(path)
+    for socket_file in engine_sockets(os.environ):
+        with contextlib.suppress(OSError):
+            _knock(f"unix://{socket_file}")
+            return socket_file
+    raise EngineDown("no engine's socket found")
 
 
 def _knock(url: str) -> None:

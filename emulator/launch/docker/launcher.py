@@ -14,18 +14,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emulator.clock import now
 from emulator.errors import EmulatorError, PermanentError
-from emulator.launch.driver import ContainerSpec, ImageMissing, LogLine, Observed
+from emulator.launch.driver import (
+    ENGINE_SOCKET,
+    ContainerSpec,
+    ImageMissing,
+    LogLine,
+    Observed,
+)
 
 from . import labels
 from .clusters import Clusters
 from .containers import observed, refusal, request
-from .engine import Absent, Engine, EngineDown, Failed, Refused
+from .engine import Absent, Engine, EngineDown, Failed, Refused, engine_socket
 from .mounts import bind
 from .namespaces import Namespace, Namespaces, Place
 from .network import SERVER_NAME, Network, on_this_machine
 from .oneself import Oneself
-from .output import Output
+from .output import Output, timestamp
 from .overlays import Overlays
 from .ownership import Ownership
 
@@ -145,6 +152,16 @@ class DockerLauncher:
         found = self._inspect(handle)
         return observed(found) if found else None
 
+    def lost_process(self, handle: str) -> bool:
+        """Say whether the kernel has killed a process of the container for memory; see Launcher."""
+        found = self._inspect(handle)
+        if found is None:
+            return False
+        # While a container runs, its state does not say so; the engine remembers recent events.
+        filters = {"container": [found["Id"]], "event": ["oom"]}
+        since, until = str(math.floor(timestamp(found["Created"]) / 1e9)), str(math.ceil(now()))
+        return bool(self._engine.lines("/events", since=since, until=until, filters=filters))
+
     def wait(self, handle: str, timeout: float) -> Observed | None:
         """Return once the container has exited or after `timeout` seconds; see Launcher."""
         deadline = time.monotonic() + timeout
@@ -206,6 +223,10 @@ class DockerLauncher:
     def reclaim(self, directory: Path) -> None:
         """Give what containers wrote below `directory` to this process's user; see Launcher."""
         self._ownership.reclaim(directory)
+
+    def engine_path(self, directory: Path) -> Path:
+        """Return what the engine's machine calls a directory; see Launcher."""
+        return self._oneself.outside(directory)
 
     def image(self, name: str) -> Mapping[str, Any] | None:
         """Return a local image as the engine describes it, or None if there is no such image."""
@@ -336,7 +357,7 @@ class DockerLauncher:
         return self._reach == "address"
 
     def _mounts(self, spec: ContainerSpec) -> list[dict[str, Any]]:
-        return [
+        mounts = [
             self._overlays.mount(spec.name, index, mount)
             if mount.access == "cow"
             else bind(
@@ -344,6 +365,10 @@ class DockerLauncher:
             )
             for index, mount in enumerate(spec.mounts)
         ]
+        if spec.engine_access:
+            socket = self._oneself.outside(engine_socket())
+            mounts.append(bind(socket, ENGINE_SOCKET, read_only=False))
+        return mounts
 
     def _sweep_pauses(self, *, ended: bool = False) -> None:
         """Remove the pauses that no job has; `ended`: nor one that may still run."""
