@@ -11,8 +11,6 @@ from emulator.cli.flags import with_settings
 from emulator.errors import PermanentError
 from emulator.settings import Settings
 
-_COLUMNS = ("TYPE", "MEMORY", "BACKED BY", "ATTACHED TO", "SINCE", "FRAMEWORK", "USED BY")
-
 
 @click.command(short_help="Show the attached accelerators and who uses them.")
 @click.option("--json", "as_json", is_flag=True, help="Print what the emulator answers, as JSON.")
@@ -20,8 +18,9 @@ _COLUMNS = ("TYPE", "MEMORY", "BACKED BY", "ATTACHED TO", "SINCE", "FRAMEWORK", 
 def accelerators(settings: Settings, *, as_json: bool) -> None:
     """Show the accelerators attached to the running emulator and who uses them.
 
-    The framework is the one that has claimed an accelerator: no other can use it until what it is
-    attached to starts again.
+    The columns are separated by tabs: type, memory, what computes, what it is attached to, since
+    when, the framework that has claimed it, its users. No other framework can use it until what it
+    is attached to starts again.
     """
     report = _report(settings)
     if as_json:
@@ -29,26 +28,17 @@ def accelerators(settings: Settings, *, as_json: bool) -> None:
         return
     if not report["accelerators"]:
         click.echo("No accelerator is attached. Attach one with: up --attach-accelerator TYPE")
-    else:
-        _show(report["accelerators"])
+    for device in report["accelerators"]:
+        click.echo(_line(device))
     without = {"cpu": "the CPU serves", "never": "endpoints fail"}[report["fallback"]]
     click.echo(f"Where no accelerator fits, {without}.")
 
 
-def _show(attached: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*_COLUMNS, box=None)
-    for device in attached:
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(device["since"]))
-        table.add_row(
-            *(device[name] for name in ("type", "memory", "backing", "host")),
-            since,
-            device["framework"] or "-",
-            "\n".join(device["users"]) or "-",
-        )
-    Console(soft_wrap=True).print(table)
+def _line(device: dict[str, Any]) -> str:
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(device["since"]))
+    cells = [device[name] for name in ("type", "memory", "backing", "host")]
+    users = "; ".join(device["users"]) or "-"
+    return "\t".join([*cells, since, device["framework"] or "-", users])
 
 
 def _report(settings: Settings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Who asks where a variant runs finds it in the endpoint's log, the emulator's log
 endpoint and a metric; all of them say what the one choice says.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 
 from emulator.accelerators import Accelerators, Choice, NoAccelerator
@@ -66,10 +67,17 @@ class Acceleration:
 
     def readopt(self, observed: Observed) -> None:
         """Know again that a container of an earlier run uses an accelerator."""
-        marks = observed.labels
-        if device := marks.get(labels.ACCELERATOR):
-            framework = marks.get(labels.ACCELERATOR_FRAMEWORK, "")
-            self._accelerators.readopt(device, framework, self._user(marks[labels.VARIANT]))
+        marks, variant = observed.labels, observed.labels[labels.VARIANT]
+        device, framework = marks.get(labels.ACCELERATOR), marks.get(labels.ACCELERATOR_FRAMEWORK)
+        if not device or not framework or variant not in self._asked:
+            return
+        self._accelerators.readopt(device, framework, self._user(variant))
+        with contextlib.suppress(NoAccelerator):  # its host may not have attached it again yet
+            choice = self._accelerators.acquire(
+                self._asked[variant], framework, self._user(variant)
+            )
+            if choice.device is not None and choice.device.id == device:
+                self._choices[variant], self._frameworks[variant] = choice, framework
 
     def release(self) -> None:
         """Let go of everything; what a framework has claimed stays its own."""
@@ -114,10 +122,12 @@ class Acceleration:
         choice = self._choices.get(variant)
         return [choice.reason] if choice and not self.warnings(variant) else []
 
-    def out_of_memory(self, variant: str) -> str:
-        """Return what to say when a container was killed for memory; empty without a limit."""
-        choice = self._choices.get(variant)
-        if choice is None or choice.device is None or choice.memory_bytes is None:
+    def outgrown(self, observed: Observed) -> str:
+        """Return what to say of a container that lost a process for memory; empty otherwise."""
+        choice = self._choices.get(observed.labels[labels.VARIANT])
+        if choice is None or choice.memory_bytes is None:
+            return ""
+        if not (observed.out_of_memory or self._launcher.lost_process(observed.handle)):
             return ""
         return (
             f"A process was killed because it used more than the {readable(choice.memory_bytes)}"

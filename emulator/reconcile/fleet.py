@@ -338,9 +338,8 @@ class Fleet:
             instance.ready = True
             return
         observed = self._hosting.launcher.observe(instance.handle)
-        limit = self._acceleration.out_of_memory(instance.variant)
-        if observed and observed.out_of_memory and limit:
-            raise FleetFailed(reasons.ping(instance.variant, limit))
+        if observed and (why := self._acceleration.outgrown(observed)):
+            raise FleetFailed(reasons.ping(instance.variant, why))
         if observed is None or not observed.running:
             raise FleetFailed(reasons.ping(instance.variant, self._logs.obituary(observed)))
         if monotonic() > instance.deadline:
@@ -366,8 +365,7 @@ class Fleet:
 
     def _warn_of_memory(self, instance: Instance, observed: Observed) -> None:
         """Tell once that a process of an instance was killed, which the instance survived."""
-        why = self._acceleration.out_of_memory(instance.variant)
-        if observed.out_of_memory and why and not instance.warned:
+        if not instance.warned and (why := self._acceleration.outgrown(observed)):
             instance.warned = True
             self._logs.warn(observed, why)
 

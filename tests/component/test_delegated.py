@@ -7,6 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from emulator.accelerators import Accelerators
 from emulator.call import Call, Scope
 from emulator.operations.delegated import DELEGATED, RESOURCES, keeps_tags_of
 from emulator.protocol.front import create_app
@@ -81,7 +82,7 @@ def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         call=no_call,
         storage=storage.handle,
         runtime=lambda *request: (),
-        pages=create_pages(health=dict, reset=storage.reset),
+        pages=create_pages(health=dict, reset=storage.reset, accelerators=Accelerators()),
         account_of=storage.account_of,
         default_scope=Scope(ACCOUNT, REGION),
     )

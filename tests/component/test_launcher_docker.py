@@ -132,6 +132,18 @@ def test_containers_are_not_privileged_and_do_not_remove_themselves(
     assert host["LogConfig"] == {"Type": "json-file", "Config": {}}
 
 
+def test_a_container_that_survives_a_process_killed_for_memory_is_known_by_it(
+    bench: DockerBench, launcher: DockerLauncher
+) -> None:
+    hog = ("sh", "-c", "python3 -c \"b'x' * (256 << 20)\"; sleep 60")
+    handle = launcher.start(bench.spec(command=hog, memory_bytes=64 << 20))
+    eventually(lambda: launcher.lost_process(handle), "the kernel has killed a process")
+    state = launcher.observe(handle)
+    assert state is not None
+    assert state.running
+    assert not launcher.lost_process("f" * 64)
+
+
 def test_a_container_that_outgrows_its_memory_is_marked(
     bench: DockerBench, launcher: DockerLauncher
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from emulator.accelerators import Accelerators
 from emulator.call import Call, Document, Handler, Scope
 from emulator.protocol.front import create_app
 from emulator.protocol.pages import create_pages
@@ -38,6 +39,7 @@ def served(
     runtime: Any = absent,
     reset: Callable[[], None] = lambda: None,
     account_of: Callable[[str], str | None] = lambda key: None,
+    accelerators: Accelerators | None = None,
 ) -> Iterator[str]:
     """Serve these parts; gives the base URL."""
     parts = Parts(
@@ -47,7 +49,11 @@ def served(
         call=make_call,
         storage=storage,
         runtime=runtime,
-        pages=create_pages(health=lambda: {"status": "ok"}, reset=reset),
+        pages=create_pages(
+            health=lambda: {"status": "ok"},
+            reset=reset,
+            accelerators=accelerators or Accelerators(),
+        ),
         account_of=account_of,
         default_scope=DEFAULT,
     )

@@ -16,12 +16,34 @@ def test_describe_echoes_the_configuration_with_its_defaults(sagemaker, model, v
 @pytest.mark.parametrize(
     "accelerator", ["ml.eia1.large", "ml.eia2.medium", "local_sagemaker_notebook"]
 )
-def test_an_accelerator_is_echoed(sagemaker, model, variant, accelerator):
+def test_an_accelerator_is_echoed(sagemaker, variant, accelerator):
+    image = "763104351884.dkr.ecr.us-west-2.amazonaws.com/mxnet-inference-eia:1.4.1-cpu-py3"
+    sagemaker.create_model(ModelName="Model-1", PrimaryContainer={"Image": image})
     sagemaker.create_endpoint_config(
         EndpointConfigName="Config-1", ProductionVariants=[variant(AcceleratorType=accelerator)]
     )
     config = sagemaker.describe_endpoint_config(EndpointConfigName="Config-1")
     assert config["ProductionVariants"][0]["AcceleratorType"] == accelerator
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "520713654638.dkr.ecr.us-west-2.amazonaws.com/sagemaker-chainer:4.1.0-cpu-py3",
+        "sagemaker-emulator/chainer:latest",
+    ],
+)
+def test_chainer_never_had_an_accelerator(sagemaker, variant, assert_refused, image):
+    sagemaker.create_model(ModelName="Chainer", PrimaryContainer={"Image": image})
+    accelerated = variant(ModelName="Chainer", AcceleratorType="ml.eia1.medium")
+    assert_refused(
+        lambda: sagemaker.create_endpoint_config(
+            EndpointConfigName="Config-1", ProductionVariants=[accelerated]
+        ),
+        "ValidationException",
+        "chainer is not supported with Amazon Elastic Inference. Remove AcceleratorType from the"
+        " production variant AllTraffic, or serve its model with MXNet.",
+    )
 
 
 def test_a_weight_of_zero_is_a_weight(sagemaker, model, variant):
