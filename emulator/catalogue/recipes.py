@@ -71,6 +71,8 @@ RECIPES = {
         _started("mxnet-training:1.9.1", "mxnet:1.9.1"),
         _started("mxnet-inference:1.4.1", "mxnet:1.4.1"),
         _started("mxnet-inference:1.9.1", "mxnet:1.9.1"),
+        Recipe("mxnet-inference-eia:1.4.1", ("mxnet-inference:1.4.1",), started=True),
+        Recipe("mxnet-inference-eia:1.9.1", ("mxnet-inference:1.9.1",), started=True),
         _started("sagemaker-mxnet:1.4.1", "mxnet:1.4.1"),
         _started("image-classification:1", "mxnet:1.9.1"),
         _started("chainer:7.8.1", "chainer-environment"),

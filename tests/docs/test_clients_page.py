@@ -31,8 +31,11 @@ def test_the_line_that_undoes_it_has_all_but_the_exceptions_of_a_proxy() -> None
 
 
 def test_the_pins_are_those_that_are_tested() -> None:
-    pins = {"v1": "sagemaker==1.72.1", "v2": "sagemaker==2.257.7", "v3": "sagemaker==3.27.0"}
-    locks = Path(__file__).parents[1] / "sdk" / "requirements"
-    for version, pin in pins.items():
+    locks = {
+        "sagemaker==1.72.1": "images/sagemaker-sdk/1.72.1/requirements.lock",
+        "sagemaker==2.257.7": "images/sagemaker-sdk/2.257.7/requirements.lock",
+        "sagemaker==3.27.0": "tests/sdk/requirements/v3.lock",
+    }
+    for pin, lock in locks.items():
         assert pin in PAGE
-        assert pin in (locks / f"{version}.lock").read_text()
+        assert pin in (Path(__file__).parents[2] / lock).read_text()

@@ -32,7 +32,7 @@ def test_all_examples_are_listed() -> None:
     "pin", re.findall(r"^\| `(\w+==[\d.]+)` \|", PAGE.read_text(), re.MULTILINE)
 )
 def test_versions_are_those_that_tests_use(pin: str) -> None:
-    kept = (ROOT / "tests" / "sdk" / "requirements").glob("*.in")
+    kept = (ROOT / "images" / "sagemaker-sdk").glob("*/requirements.in")
     assert any(pin in path.read_text().split() for path in kept)
 
 

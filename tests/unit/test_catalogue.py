@@ -107,16 +107,16 @@ def test_any_other_tag_says_nothing(tag: str) -> None:
         ("mxnet-training:2.0.0-cpu-py3", "mxnet-training:1.9.1", ["not 2.0.0"]),
         ("mxnet-training:latest", "mxnet-training:latest", []),
         ("mxnet-inference:1.9.1-cpu-py38", "mxnet-inference:1.9.1", []),
-        ("mxnet-inference-eia:1.4.1-cpu-py3", "mxnet-inference:1.4.1", []),
-        ("mxnet-inference-eia:1.5.1-cpu-py3", "mxnet-inference:1.9.1", ["not 1.5.1"]),
+        ("mxnet-inference-eia:1.4.1-cpu-py3", "mxnet-inference-eia:1.4.1", []),
+        ("mxnet-inference-eia:1.5.1-cpu-py3", "mxnet-inference-eia:1.9.1", ["not 1.5.1"]),
         (
             "sagemaker-mxnet:1.2-cpu-py2",
             "sagemaker-mxnet:1.4.1",
             [NEAREST.format("1.4.1", "1.2"), PYTHON],
         ),
-        ("sagemaker-mxnet-eia:1.3.0-cpu-py3", "mxnet-inference:1.4.1", ["not 1.3.0"]),
+        ("sagemaker-mxnet-eia:1.3.0-cpu-py3", "mxnet-inference-eia:1.4.1", ["not 1.3.0"]),
         ("sagemaker-mxnet-serving:1.4.0-cpu-py3", "mxnet-inference:1.4.1", ["not 1.4.0"]),
-        ("sagemaker-mxnet-serving-eia:1.4.0-cpu-py3", "mxnet-inference:1.4.1", ["not 1.4.0"]),
+        ("sagemaker-mxnet-serving-eia:1.4.0-cpu-py3", "mxnet-inference-eia:1.4.1", ["not 1.4.0"]),
         ("sagemaker-chainer:7.8.1-cpu-py3", "chainer:7.8.1", []),
         ("sagemaker-chainer:5.0.0-gpu-py3", "chainer:7.8.1", ["runs on Chainer 7.8.1", CPU]),
         ("image-classification:1", "image-classification:latest", []),
@@ -242,4 +242,5 @@ def test_every_name_resolves_to_an_image() -> None:
 def test_every_image_of_the_table_can_be_built() -> None:
     text = resources.files("emulator.catalogue").joinpath("table.json").read_text("utf-8")
     images = json.loads(text)["images"]
-    assert {f"{name}:{each}" for name in images for each in images[name]["versions"]} == set(FINAL)
+    named = {f"{name}:{each}" for name in images for each in images[name]["versions"]}
+    assert named == {name for name in FINAL if RECIPES[name].version}

@@ -24,12 +24,14 @@ from emulator.catalogue.recipes import (
 from emulator.catalogue.table import contents_of, metrics_of
 from emulator.errors import PermanentError
 
-MXNET_14 = {
-    f"{name}:1.4.1" for name in ("mxnet", "sagemaker-mxnet", "mxnet-training", "mxnet-inference")
-}
-MXNET_19 = {f"{name}:1.9.1" for name in ("mxnet", "mxnet-training", "mxnet-inference")}
-MXNET_19 |= {"image-classification:1"}
-FRAMEWORKS = [name for name in FINAL if not metrics_of(f"1.dkr.ecr.us-east-1.amazonaws.com/{name}")]
+_OF_MXNET = ("mxnet", "mxnet-training", "mxnet-inference", "mxnet-inference-eia")
+MXNET_14 = {f"{name}:1.4.1" for name in (*_OF_MXNET, "sagemaker-mxnet")}
+MXNET_19 = {f"{name}:1.9.1" for name in _OF_MXNET} | {"image-classification:1"}
+ON_THE_BUILDER = {name for name in RECIPES if RECIPES[name].parents == ("builder",)}
+VERSIONED = [name for name in FINAL if RECIPES[name].version]
+FRAMEWORKS = [
+    name for name in VERSIONED if not metrics_of(f"1.dkr.ecr.us-east-1.amazonaws.com/{name}")
+]
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def test_every_image_has_its_folder(name: str) -> None:
     assert (lock_of(name, source) in files.values()) == recipe.wheels
     assert ("toolkit/emulator_toolkit/__init__.py" in files) == recipe.toolkit
     assert ("source/emulator/assemble.py" in files) == recipe.source
+    assert ("clients/shim/sitecustomize.py" in files) == recipe.clients
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -60,7 +63,7 @@ def test_an_image_starts_from_its_parents_and_no_other_image(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", FINAL)
+@pytest.mark.parametrize("name", VERSIONED)
 def test_an_image_is_there_in_the_versions_that_the_table_has(name: str) -> None:
     recipe = RECIPES[name]
     versions = contents_of(recipe.folder).versions
@@ -71,10 +74,11 @@ def test_an_image_is_there_in_the_versions_that_the_table_has(name: str) -> None
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_the_version_of_a_framework_is_the_one_it_installs(name: str) -> None:
     recipe = RECIPES[name]
-    contents = contents_of(recipe.folder)
-    [parent] = recipe.parents
-    lock = lock_of(parent, source_directory()).read_text("utf-8")
-    assert f"{contents.framework.lower()}=={recipe.version} " in lock
+    contents, version = contents_of(recipe.folder), recipe.version
+    while not recipe.wheels:
+        recipe = RECIPES[recipe.parents[0]]
+    lock = lock_of(recipe.name, source_directory()).read_text("utf-8")
+    assert f"{contents.framework.lower()}=={version} " in lock
 
 
 def test_a_name_without_a_version_means_every_version() -> None:
@@ -95,7 +99,9 @@ def test_a_lock_says_what_and_never_where_from(name: str) -> None:
 @pytest.mark.parametrize(
     "changed, outdated",
     [
-        ("base/packages", set(RECIPES) - {"builder"}),
+        ("base/packages", set(RECIPES) - {"builder"} - ON_THE_BUILDER),
+        ("jupyter/requirements.lock", {"jupyter", "notebook"}),
+        ("sagemaker-sdk/1.72.1/requirements.lock", {"sagemaker-sdk:1.72.1", "notebook"}),
         ("mxnet-environment/requirements.lock", {"mxnet-environment", *MXNET_14, *MXNET_19}),
         ("mxnet/Dockerfile", {*MXNET_14, *MXNET_19}),
         ("mxnet/1.4.1/requirements.lock", MXNET_14),
@@ -113,11 +119,18 @@ def test_a_change_outdates_what_is_made_of_it(
     assert {name for name in RECIPES if fingerprint(name, source) != before[name]} == outdated
 
 
-def test_a_change_of_the_emulator_outdates_its_own_image_alone(source: Path) -> None:
+@pytest.mark.parametrize(
+    "changed, outdated",
+    [("assemble.py", {"emulator"}), ("clients/shim/sitecustomize.py", {"emulator", "notebook"})],
+)
+def test_a_change_of_the_emulator_outdates_what_has_it(
+    source: Path, changed: str, outdated: set[str]
+) -> None:
     before = {name: fingerprint(name, source) for name in RECIPES}
-    (source.parent / "emulator").mkdir()
-    (source.parent / "emulator" / "assemble.py").write_text("# changed")
-    assert {name for name in RECIPES if fingerprint(name, source) != before[name]} == {"emulator"}
+    file = source.parent / "emulator" / changed
+    file.parent.mkdir(parents=True)
+    file.write_text("# changed")
+    assert {name for name in RECIPES if fingerprint(name, source) != before[name]} == outdated
 
 
 def test_the_emulators_image_has_the_versions_that_are_tested() -> None:

@@ -2,7 +2,7 @@
 
 A model is whatever has the form of Amazon's artifacts, whoever trained it. It is loaded, and run
 once, before the first request; one that can't be served ends the process with an exception that
-says why. Predictions run on the CPU, on an endpoint with an accelerator as well.
+says why. Predictions run on the CPU, or on what stands behind an endpoint's accelerator.
 """
 
 import io
@@ -59,7 +59,7 @@ class Model:
         ]
         if absent:
             raise ValueError(f"{self.parameters.name} has no weights for {', '.join(absent[:5])}.")
-        self._executor = symbol.simple_bind(mx.cpu(), grad_req="null", data=(1, *self.shape))
+        self._executor = symbol.simple_bind(device(), grad_req="null", data=(1, *self.shape))
         bound = {**self._executor.arg_dict, **self._executor.aux_dict}
         for name in weights.keys() & bound.keys():
             if weights[name].shape != bound[name].shape:
@@ -80,6 +80,12 @@ class Model:
         self._executor.arg_dict["data"][:] = pixels[np.newaxis]
         [probabilities] = self._executor.forward(is_train=False)[:1]
         return probabilities.asnumpy()[0]
+
+
+def device() -> mx.Context:
+    """Return what predictions run on."""
+    accelerated = os.environ.get("SAGEMAKER_INFERENCE_ACCELERATOR_PRESENT") == "true"
+    return mx.eia() if accelerated else mx.cpu()
 
 
 def _symbol(directory: Path) -> mx.sym.Symbol:

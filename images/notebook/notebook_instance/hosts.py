@@ -1,7 +1,7 @@
 """Under which names the server may be spoken to; pure.
 
-A page of somebody else's can lead a name of its own to this address (DNS rebinding), and the browser
-would take both for one site. An address itself leads nowhere else.
+A page of somebody else's can lead a name of its own to this address (DNS rebinding), and the
+browser would take both for one site. An address itself leads nowhere else.
 """
 
 import ipaddress

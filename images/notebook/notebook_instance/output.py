@@ -5,7 +5,7 @@ is why the instance could not start.
 """
 
 import threading
-from collections.abc import Iterable
+from typing import IO
 
 FAILURE = "failure"
 JUPYTER = "jupyter.log"
@@ -19,7 +19,8 @@ def say(stream: str, text: str) -> None:
         print(f"{stream}\t{text}", flush=True)
 
 
-def relay(stream: str, lines: Iterable[bytes]) -> None:
+def relay(stream: str, output: IO[bytes]) -> None:
     """Write the lines of another process as they come, until it and its children have ended."""
-    for line in lines:
-        say(stream, line.decode("utf-8", "replace").rstrip("\r\n"))
+    with output:
+        for line in output:
+            say(stream, line.decode("utf-8", "replace").rstrip("\r\n"))

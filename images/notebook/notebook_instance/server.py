@@ -1,7 +1,7 @@
 """Jupyter as a notebook instance has it: who has a presigned URL is logged in, nobody else.
 
-Runs as the instance's user; three lines on standard input name the instance, the key of its URLs and
-its default repository. Jupyter's own passwords and tokens are off.
+Runs as the instance's user; three lines on standard input name the instance, the key of its URLs
+and its default repository. Jupyter's own passwords and tokens are off.
 """
 
 import os
@@ -144,7 +144,7 @@ def configuration(name: str, key: str, repository: str) -> Config:
     return config
 
 
-def main(argv: list[str] | None = None) -> Any:
+def main() -> Any:
     """Serve until SIGTERM."""
     name, key, repository = sys.stdin.read().split("\n")[:3]
     os.chdir(FOLDER)

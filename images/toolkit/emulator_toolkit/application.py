@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable
 from http.client import responses
 from typing import Any
 
+from emulator_toolkit import claim
+
 MODEL_DIR = "/opt/ml/model"
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -106,6 +108,8 @@ class Application:
             [response] = self._service.handle([{"body": payload}], context)
         body = body_of(response)
         if context.status >= 400:
+            if why := claim.exhausted(body.decode("utf-8", "replace")):
+                body += f"\n{why}".encode()
             print(body.decode("utf-8", "replace"), file=sys.stderr, flush=True)
         return context.status, context.content_type or "text/plain; charset=utf-8", body
 
@@ -114,5 +118,10 @@ def create() -> Application:
     """Load the model and return the application; what the model raises ends the worker."""
     module, _, name = os.environ["EMULATOR_HANDLER"].partition(":")
     service = getattr(importlib.import_module(module), name)()
-    service.initialize(Context({}))
+    try:
+        service.initialize(Context({}))
+    except Exception as error:
+        if why := claim.exhausted(f"{type(error).__name__}: {error}"):
+            print(why, file=sys.stderr, flush=True)
+        raise
     return Application(service)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulator_toolkit import endpoint
+from emulator_toolkit import claim, endpoint
 
 MODEL_CODE = Path("/opt/ml/model/code")
 FETCHED_CODE = Path("/opt/ml/code")
@@ -93,6 +93,7 @@ def main() -> None:
         code = FETCHED_CODE
         fetch(submitted, code)
     install_requirements(code)
+    claim.apply()
     sys.path.insert(0, str(code))
     os.environ["PYTHONPATH"] = os.pathsep.join(
         entry for entry in (str(code), os.environ.get("PYTHONPATH", "")) if entry
