@@ -182,6 +182,7 @@ class Assembly:
                 self.supervisor.forget(kind, record.scope, record.name)
         self.store.clear()
         self.storage.reset()
+        self.accelerators.free()
         for directory in (self._jobs, self._endpoints, self._notebooks):
             shutil.rmtree(directory, ignore_errors=True)
         if self._engine_up.is_set():

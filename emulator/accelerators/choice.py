@@ -77,10 +77,15 @@ def choose(
     free = [device for device in fitting if claims.get(device.id, framework) == framework]
     if free:
         device = min(free, key=lambda each: _preference(each, asked))
-        return Choice(asked, device, _used(asked, device))
+        return served_by(asked, device)
     if fitting:
         raise NoAccelerator(_claimed(asked, framework, fitting[0], claims[fitting[0].id]))
     return _without(asked, _nothing(asked, devices), cpu_allowed)
+
+
+def served_by(asked: str, device: Device) -> Choice:
+    """Return the choice of an attached accelerator."""
+    return Choice(asked, device, _used(asked, device))
 
 
 def _fits(device: Device, asked: str) -> bool:

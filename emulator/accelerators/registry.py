@@ -7,9 +7,12 @@ it stays when its users are gone. Nothing is kept on disk.
 import threading
 from collections.abc import Iterable
 
-from emulator.accelerators.choice import Choice, choose
+from emulator.accelerators.choice import Choice, choose, served_by
 from emulator.accelerators.types import Device, readable
 from emulator.call import Document
+
+MOST_STAND_INS = 100
+"""Users on the CPU that are remembered; local mode does not say when one ends."""
 
 
 class Accelerators:
@@ -25,6 +28,7 @@ class Accelerators:
         self._devices = {device.id: device for device in devices}
         self._claims: dict[str, str] = {}
         self._users: dict[str, list[str]] = {}
+        self._stand_ins: dict[str, str] = {}
         self._guard = threading.Lock()
 
     def attach(self, device: Device) -> None:
@@ -54,12 +58,26 @@ class Accelerators:
             )
             if choice.device is not None:
                 self._use(choice.device.id, framework, user)
+            else:
+                self._stand_in(user, choice.reason)
             return choice
 
-    def readopt(self, device_id: str, framework: str, user: str) -> None:
-        """Know again who has used a device since an earlier run, attached again yet or not."""
+    def readopt(self, asked: str, device_id: str, framework: str, user: str) -> Choice | None:
+        """Know again who has used a device since an earlier run.
+
+        Returns:
+            The choice of then, or None as long as the device is not attached again.
+        """
         with self._guard:
             self._use(device_id, framework, user)
+            device = self._devices.get(device_id)
+            return served_by(asked, device) if device else None
+
+    def readopt_stand_in(self, asked: str, user: str) -> None:
+        """Know again who has been on the CPU since an earlier run."""
+        with self._guard:
+            reason = f"AcceleratorType {asked} runs on the CPU, as an earlier run has chosen."
+            self._stand_in(user, reason)
 
     def release(self, user: str) -> None:
         """Forget a user; the framework's claim stays."""
@@ -67,9 +85,16 @@ class Accelerators:
             for users in self._users.values():
                 if user in users:
                     users.remove(user)
+            self._stand_ins.pop(user, None)
+
+    def free(self) -> None:
+        """Forget every claim and every user; what is attached stays."""
+        with self._guard:
+            for known in (self._claims, self._users, self._stand_ins):
+                known.clear()
 
     def report(self) -> Document:
-        """Return what is attached, for people and programs."""
+        """Return what is attached and who uses it or the CPU, for people and programs."""
         with self._guard:
             return {
                 "fallback": "cpu" if self._cpu_allowed else "never",
@@ -86,9 +111,19 @@ class Accelerators:
                     }
                     for device in sorted(self._devices.values(), key=lambda each: each.id)
                 ],
+                "stand_ins": [
+                    {"user": user, "reason": reason} for user, reason in self._stand_ins.items()
+                ],
             }
 
+    def _stand_in(self, user: str, reason: str) -> None:
+        self._stand_ins.pop(user, None)
+        self._stand_ins[user] = reason
+        if len(self._stand_ins) > MOST_STAND_INS:
+            del self._stand_ins[next(iter(self._stand_ins))]
+
     def _use(self, device_id: str, framework: str, user: str) -> None:
+        self._stand_ins.pop(user, None)
         self._claims.setdefault(device_id, framework)
         users = self._users.setdefault(device_id, [])
         if user not in users:

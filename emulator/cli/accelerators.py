@@ -20,7 +20,7 @@ def accelerators(settings: Settings, *, as_json: bool) -> None:
 
     The columns are separated by tabs: type, memory, what computes, what it is attached to, since
     when, the framework that has claimed it, its users. No other framework can use it until what it
-    is attached to starts again.
+    is attached to starts again. After them comes who is on the CPU in place of one, and why.
     """
     report = _report(settings)
     if as_json:
@@ -30,6 +30,8 @@ def accelerators(settings: Settings, *, as_json: bool) -> None:
         click.echo("No accelerator is attached. Attach one with: up --attach-accelerator TYPE")
     for device in report["accelerators"]:
         click.echo(_line(device))
+    for stand_in in report["stand_ins"]:
+        click.echo(f"{stand_in['user']}: {stand_in['reason']}")
     without = {"cpu": "the CPU serves", "never": "endpoints fail"}[report["fallback"]]
     click.echo(f"Where no accelerator fits, {without}.")
 

@@ -4,7 +4,6 @@ Who asks where a variant runs finds it in the endpoint's log, the emulator's log
 endpoint and a metric; all of them say what the one choice says.
 """
 
-import contextlib
 from collections.abc import Iterable, Mapping
 
 from emulator.accelerators import Accelerators, Choice, NoAccelerator
@@ -46,6 +45,7 @@ class Acceleration:
         }
         self._choices: dict[str, Choice] = {}
         self._frameworks: dict[str, str] = {}
+        self._told: dict[str, Choice] | None = None
 
     def choose(self, variant: str, image: str) -> Choice | None:
         """Return what serves a variant, once chosen always the same; None if it asks for nothing.
@@ -66,18 +66,18 @@ class Acceleration:
         return self._choices[variant]
 
     def readopt(self, observed: Observed) -> None:
-        """Know again that a container of an earlier run uses an accelerator."""
+        """Know again what a container of an earlier run uses: an accelerator, or the CPU."""
         marks, variant = observed.labels, observed.labels[labels.VARIANT]
-        device, framework = marks.get(labels.ACCELERATOR), marks.get(labels.ACCELERATOR_FRAMEWORK)
-        if not device or not framework or variant not in self._asked:
+        asked, user = self._asked.get(variant), self._user(variant)
+        if asked is None:
             return
-        self._accelerators.readopt(device, framework, self._user(variant))
-        with contextlib.suppress(NoAccelerator):  # its host may not have attached it again yet
-            choice = self._accelerators.acquire(
-                self._asked[variant], framework, self._user(variant)
-            )
-            if choice.device is not None and choice.device.id == device:
-                self._choices[variant], self._frameworks[variant] = choice, framework
+        device, framework = marks.get(labels.ACCELERATOR), marks.get(labels.ACCELERATOR_FRAMEWORK)
+        if not device or not framework:
+            self._accelerators.readopt_stand_in(asked, user)
+            return
+        choice = self._accelerators.readopt(asked, device, framework, user)
+        if choice is not None:
+            self._choices[variant], self._frameworks[variant] = choice, framework
 
     def release(self) -> None:
         """Let go of everything; what a framework has claimed stays its own."""
@@ -135,14 +135,17 @@ class Acceleration:
         )
 
     def publish(self, store: Store, logs: LogSink, record: Record) -> None:
-        """Tag the endpoint with what serves it, and publish the metric."""
-        wanted = {TAG + variant: _tag(choice) for variant, choice in self._choices.items()}
-        stale = _ours(store.tags(record.arn)) - set(wanted)
-        if stale:
-            store.untag(record.arn, sorted(stale))
-        if wanted:
-            store.tag(record.arn, wanted)
+        """Tag the endpoint with what serves it, and publish the metric; only what is new."""
+        if self._told is None:
+            self._told = {}
+            # The tag of a variant whose choice an earlier run has made stays.
+            kept = {TAG + variant for variant in self._asked}
+            store.untag(record.arn, sorted(_ours(store.tags(record.arn)) - kept))
         for variant, choice in self._choices.items():
+            if self._told.get(variant) == choice:
+                continue
+            self._told[variant] = choice
+            store.tag(record.arn, {TAG + variant: _tag(choice)})
             dimensions = {
                 "EndpointName": record.name,
                 "VariantName": variant,

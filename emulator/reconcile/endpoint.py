@@ -188,6 +188,7 @@ class Endpoints:
                 self._hosting.models.discard(directory)
 
     def _publish(self, record: Record, fleet: Fleet, desired: list[Document]) -> None:
+        fleet.tell(self._store)
         route = Route(record.scope, record.name, fleet.variants(desired))
         if self._routes.find(record.scope, record.name) != route:
             self._routes.publish(route)
@@ -204,7 +205,6 @@ class Endpoints:
             document["ProductionVariants"] = fleet.describe(own["desired"])
             return life.advance(document, current.phase, Event.FLEET_READY, now())
 
-        fleet.tell(self._store)
         self._change(record, change, Event.FLEET_READY, "")
 
     def _fail(self, record: Record, reason: str) -> float:

@@ -50,7 +50,7 @@ def attached(
     devices = [Device(f"emulator/{n}", kind, backing) for n, kind in enumerate(types)]
     made = Accelerators(devices, cpu_allowed=cpu_allowed)
     if claimed:
-        made.readopt("emulator/0", claimed, "an earlier endpoint")
+        made.readopt(types[0], "emulator/0", claimed, "an earlier endpoint")
     world.accelerators = lambda: made
     world.restart()
     return made
@@ -185,6 +185,46 @@ def test_after_a_restart_the_claim_of_a_running_container_still_holds(world: Wor
     assert device["framework"] == "mxnet"
     assert device["users"] == [f"{world.record().arn}, generation 1, variant V1"]
     assert world.store.tags(world.record().arn)[f"{TAG}V1"]
+
+
+def test_an_adopted_container_keeps_its_limit_and_claims_no_other_accelerator(world: World) -> None:
+    attached(world, MEDIUM)
+    world.create("capable", AcceleratorType=MEDIUM)
+    world.settle()
+    other = Accelerators([Device("another", MEDIUM)])
+    world.accelerators = lambda: other
+    world.restart()
+    world.look()
+    assert other.report()["accelerators"][0]["framework"] is None
+    attached(world, MEDIUM)
+    world.look()
+    world.launcher.starve(world.launcher.find({})[0].handle)
+    world.look()
+    assert [text for text in world.written.texts()[0] if "more than the 1 GB" in text]
+
+
+def test_what_serves_after_a_restart_without_the_accelerator_is_told_anew(world: World) -> None:
+    attached(world, MEDIUM)
+    world.create("capable", AcceleratorType=MEDIUM)
+    world.settle()
+    world.endpoints.interrupt(world.record(), 0.0)
+    after = attached(world)
+    world.until(world.reached)
+    assert tag(world) == f"{MEDIUM} = cpu"
+    assert world.written.metrics == [1.0, 0.0]
+    [shown] = after.report()["stand_ins"]
+    assert shown["user"] == f"{world.record().arn}, generation 1, variant V1"
+
+
+def test_a_container_on_the_cpu_is_shown_by_the_emulator_that_takes_over(world: World) -> None:
+    attached(world)
+    world.create("capable", AcceleratorType=MEDIUM)
+    world.settle()
+    after = attached(world)
+    world.look()
+    [shown] = after.report()["stand_ins"]
+    assert shown["reason"].startswith(f"AcceleratorType {MEDIUM} runs on the CPU")
+    assert tag(world) == f"{MEDIUM} = cpu"
 
 
 def test_the_lesser_of_two_memory_limits_counts(world: World) -> None:

@@ -62,6 +62,7 @@ def test_a_container_of_local_mode_gets_the_accelerator_and_is_shown_as_its_user
                 "users": ["local mode, container 0a1b"],
             }
         ],
+        "stand_ins": [],
     }
 
 
@@ -112,3 +113,11 @@ def test_without_an_emulator_the_command_says_how_to_start_one(tmp_path: Any) ->
     result = CliRunner().invoke(commands, ["accelerators", "--port", "0", "--state", str(tmp_path)])
     assert result.exit_code == 1
     assert "No emulator answers" in result.stderr
+
+
+def test_the_command_shows_who_is_on_the_cpu() -> None:
+    with served({}, accelerators=Accelerators()) as url:
+        assert claim(url, CLAIM).json()["attached"] is False
+        result = CliRunner().invoke(commands, ["accelerators", "--port", url.rpartition(":")[2]])
+    line = f"{CLAIM['user']}: AcceleratorType local_sagemaker_notebook runs on the CPU: no acc"
+    assert line in result.output

@@ -6,6 +6,7 @@ import pytest
 
 from emulator.accelerators import Accelerators, Choice, Device, NoAccelerator, declared
 from emulator.accelerators.choice import choose
+from emulator.accelerators.registry import MOST_STAND_INS
 from emulator.accelerators.types import GIB, LOCAL, SIZES
 from emulator.protocol import model
 
@@ -171,7 +172,42 @@ def test_the_first_framework_keeps_an_accelerator_until_its_host_starts_again() 
 
 def test_a_claim_of_an_earlier_run_holds_before_its_accelerator_is_attached_again() -> None:
     accelerators = Accelerators()
-    accelerators.readopt("n/1", "mxnet", "endpoint")
+    assert accelerators.readopt(MEDIUM, "n/1", "mxnet", "endpoint") is None
     accelerators.attach(Device("n/1", MEDIUM))
+    choice = accelerators.readopt(MEDIUM, "n/1", "mxnet", "endpoint")
+    assert choice == choose(MEDIUM, "mxnet", [Device("n/1", MEDIUM)], {}, cpu_allowed=True)
     with pytest.raises(NoAccelerator):
         accelerators.acquire(MEDIUM, "tensorflow", "other")
+
+
+def test_who_is_on_the_cpu_is_shown_until_it_ends_or_gets_an_accelerator() -> None:
+    accelerators = Accelerators()
+    accelerators.acquire(MEDIUM, "mxnet", "first")
+    accelerators.acquire(MEDIUM, "", "second")
+    shown = accelerators.report()["stand_ins"]
+    assert [(each["user"], each["reason"].partition(": ")[2]) for each in shown] == [
+        ("first", "no accelerator is attached."),
+        ("second", "the image declares no framework that can use an accelerator."),
+    ]
+    accelerators.release("second")
+    accelerators.attach(Device("a", MEDIUM))
+    accelerators.acquire(MEDIUM, "mxnet", "first")
+    report = accelerators.report()
+    assert (report["accelerators"][0]["users"], report["stand_ins"]) == (["first"], [])
+
+
+def test_only_the_latest_of_those_on_the_cpu_are_remembered() -> None:
+    accelerators = Accelerators()
+    for number in range(MOST_STAND_INS + 2):
+        accelerators.acquire(LOCAL, "mxnet", f"user {number}")
+    shown = [each["user"] for each in accelerators.report()["stand_ins"]]
+    assert (len(shown), shown[0]) == (MOST_STAND_INS, "user 2")
+
+
+def test_a_reset_frees_what_is_attached() -> None:
+    accelerators = Accelerators([Device("a", MEDIUM)])
+    accelerators.acquire(MEDIUM, "mxnet", "first")
+    accelerators.free()
+    [shown] = accelerators.report()["accelerators"]
+    assert (shown["framework"], shown["users"]) == (None, [])
+    assert accelerators.acquire(MEDIUM, "tensorflow", "second").device is not None
