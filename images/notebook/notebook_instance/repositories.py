@@ -24,7 +24,7 @@ def provide(repository: Repository, folder: Path, account: Account) -> None:
     partial = folder / f".{repository.directory}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     source = Path(repository.source)
-    if source.is_absolute() and not is_git(source):
+    if source.is_absolute() and source.is_dir() and not is_git(source):
         shutil.copytree(source, partial, symlinks=True)
         for path in (partial, *partial.rglob("*")):
             os.chown(path, account.user, account.group, follow_symlinks=False)
