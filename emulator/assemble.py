@@ -40,8 +40,8 @@ from emulator.reconcile.adopt import remove_leftovers, remove_strangers
 from emulator.reconcile.artifacts import Artifacts
 from emulator.reconcile.checkpoints import Checkpoints
 from emulator.reconcile.endpoint import Endpoints
-from emulator.reconcile.fleet import Hosting
 from emulator.reconcile.follow import Followers
+from emulator.reconcile.hosting import Hosting
 from emulator.reconcile.models import Models
 from emulator.reconcile.notebook_instance import NotebookInstances
 from emulator.reconcile.notebook_logs import NotebookLogs

@@ -21,7 +21,8 @@ from emulator.lifecycle import endpoint as life
 from emulator.lifecycle.endpoint import Event, Phase
 from emulator.reconcile import labels, reasons
 from emulator.reconcile.farewells import Farewells
-from emulator.reconcile.fleet import Fleet, FleetFailed, Hosting, Instance
+from emulator.reconcile.fleet import Fleet
+from emulator.reconcile.hosting import FleetFailed, Hosting, Instance
 from emulator.routing import Route, RoutingTable
 
 log = logging.getLogger(__name__)

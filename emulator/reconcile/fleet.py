@@ -5,83 +5,36 @@ heals them, and lets them go.
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.accelerators import Accelerators
-from emulator.call import Document, Record, Scope, Store
+from emulator.call import Document, Record, Store
 from emulator.clock import monotonic, now
 from emulator.errors import EmulatorError, PermanentError
 from emulator.kinds import ENDPOINT
 from emulator.launch.contract import serving as contract
-from emulator.launch.contract.limits import Limits
-from emulator.launch.driver import ContainerSpec, Launcher, Observed
-from emulator.logs import LogSink
+from emulator.launch.driver import ContainerSpec, Observed
 from emulator.names import instance_id
 from emulator.reconcile import labels, reasons
 from emulator.reconcile.acceleration import Acceleration, NoAccelerator
-from emulator.reconcile.follow import Followers
 from emulator.reconcile.hardware import Hardware, NoCapacity, provide
+from emulator.reconcile.hosting import (
+    LAST_LINES,
+    FleetFailed,
+    Hosting,
+    Instance,
+)
 from emulator.reconcile.instance_logs import InstanceLogs
-from emulator.reconcile.models import Models
 from emulator.reconcile.ping import ping
-from emulator.reconcile.ports import Resolved, ResolveImage
+from emulator.reconcile.ports import Resolved
 from emulator.routing import Target, Variant
 
 log = logging.getLogger(__name__)
 
-FIRST_LOOK = 0.002
-"""Seconds to the second ping of a new container; each further one waits longer."""
 SLOWEST_LOOK = 0.25
 STRIKES = 5
 """Health checks in a row an idle instance may miss before it is replaced."""
 RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-LAST_LINES = 5.0
-
-
-class FleetFailed(Exception):
-    """The fleet can't come up; the message is the endpoint's FailureReason."""
-
-
-@dataclass(frozen=True)
-class Hosting:
-    """What all fleets share: the parts below, and the limits from the settings."""
-
-    launcher: Launcher
-    followers: Followers
-    logs: LogSink
-    models: Models
-    resolve_image: ResolveImage
-    wake: Callable[[Scope, str], None]
-    accelerators: Accelerators
-    limits: Limits
-    ping_timeout: float
-
-    def end(self, handle: str, grace: float) -> None:
-        """Stop and remove one container; what it still writes is kept. Absent is fine."""
-        if grace:
-            self.launcher.stop(handle, grace=grace)
-            self.followers.finish(handle, LAST_LINES)
-        self.launcher.remove(handle)
-        self.followers.finish(handle, LAST_LINES)
-
-
-@dataclass
-class Instance:
-    """One serving container, and what the fleet remembers of its health."""
-
-    variant: str
-    number: int
-    handle: str
-    target: Target
-    image_id: str
-    deadline: float
-    look: float = FIRST_LOOK
-    ready: bool = False
-    strikes: int = 0
-    warned: bool = False
-    """It was told that a process of it was killed for memory."""
 
 
 @dataclass

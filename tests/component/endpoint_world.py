@@ -27,8 +27,8 @@ from emulator.logs import LogSink
 from emulator.reconcile import labels
 from emulator.reconcile.adopt import remove_leftovers, remove_strangers
 from emulator.reconcile.endpoint import Endpoints
-from emulator.reconcile.fleet import Hosting
 from emulator.reconcile.follow import Followers
+from emulator.reconcile.hosting import Hosting
 from emulator.reconcile.models import Models
 from emulator.routing import Route, RoutingTable
 from emulator.storage import Storage

@@ -21,6 +21,7 @@ from launchers import (
     unique_name,
 )
 
+from emulator import clock
 from emulator.errors import PermanentError, TemporaryError
 from emulator.launch.docker import DockerLauncher
 from emulator.launch.driver import Mount
@@ -132,6 +133,33 @@ def test_containers_are_not_privileged_and_do_not_remove_themselves(
     assert host["LogConfig"] == {"Type": "json-file", "Config": {}}
 
 
+def test_a_container_whose_users_may_become_root_is_not_kept_from_it(
+    bench: DockerBench, launcher: DockerLauncher, engine: docker.DockerClient
+) -> None:
+    handle = launcher.start(bench.spec(FOREVER, may_become_root=True))
+    host = engine.containers.get(handle).attrs["HostConfig"]
+
+    assert not host["Privileged"]
+    assert not host["SecurityOpt"]
+
+
+def test_only_a_container_that_is_given_the_engine_can_speak_to_it(bench: DockerBench) -> None:
+    script = "test -S /var/run/docker.sock"
+
+    assert bench.run(script, engine_access=True) == (0, [])
+    assert bench.run(script) == (1, [])
+
+
+def test_an_engine_elsewhere_can_be_given_to_no_container(
+    bench: DockerBench, launcher: DockerLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = bench.spec(FOREVER, engine_access=True)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
+
+    with pytest.raises(PermanentError, match="has no socket on this machine"):
+        launcher.start(spec)
+
+
 def test_a_container_that_survives_a_process_killed_for_memory_is_known_by_it(
     bench: DockerBench, launcher: DockerLauncher
 ) -> None:
@@ -142,6 +170,9 @@ def test_a_container_that_survives_a_process_killed_for_memory_is_known_by_it(
     assert state is not None
     assert state.running
     assert not launcher.lost_process("f" * 64)
+    began = clock.monotonic()
+    assert all(launcher.lost_process(handle) for _ in range(3))
+    assert clock.monotonic() - began < 1.0  # an endpoint that starts asks time and again
 
 
 def test_a_container_that_outgrows_its_memory_is_marked(

@@ -159,7 +159,8 @@ class DockerLauncher:
             return False
         # While a container runs, its state does not say so; the engine remembers recent events.
         filters = {"container": [found["Id"]], "event": ["oom"]}
-        since, until = str(math.floor(timestamp(found["Created"]) / 1e9)), str(math.ceil(now()))
+        # It would wait for a moment that is still to come, so this one is told exactly.
+        since, until = str(math.floor(timestamp(found["Created"]) / 1e9)), f"{now():.9f}"
         return bool(self._engine.lines("/events", since=since, until=until, filters=filters))
 
     def wait(self, handle: str, timeout: float) -> Observed | None:
