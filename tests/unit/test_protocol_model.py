@@ -1,7 +1,7 @@
 """The service model as it is installed, and what we say beside it."""
 
 from emulator.protocol import model
-from emulator.protocol.validate import WIDENED, violations
+from emulator.protocol.validate import ALSO_MATCHING, WIDENED, violations
 
 
 def test_the_model_is_loaded_once() -> None:
@@ -20,6 +20,11 @@ def test_every_widened_enum_is_an_enum_of_the_model_and_widened_for_a_reason() -
             field = {"type": "structure", "members": {"It": {"shape": name}}}
             service = model.Service(operations={}, shapes={**shapes, "Holder": field})
             assert violations(service, "Holder", {"It": value}) == []
+
+
+def test_every_pattern_that_is_not_alone_is_one_of_the_model() -> None:
+    shapes = model.sagemaker().shapes
+    assert all("pattern" in shapes[name] for name in ALSO_MATCHING)
 
 
 def test_every_input_and_output_shape_can_be_checked() -> None:
