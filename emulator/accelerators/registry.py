@@ -11,8 +11,8 @@ from emulator.accelerators.choice import Choice, choose, served_by
 from emulator.accelerators.types import Device, readable
 from emulator.call import Document
 
-MOST_STAND_INS = 100
-"""Users on the CPU that are remembered; local mode does not say when one ends."""
+MOST_USERS = 100
+"""Users of one accelerator, or of the CPU, that are remembered: local mode ends none of its own."""
 
 
 class Accelerators:
@@ -41,6 +41,11 @@ class Accelerators:
         with self._guard:
             for known in (self._devices, self._claims, self._users):
                 known.pop(device_id, None)
+
+    def still_serves(self, choice: Choice) -> bool:
+        """Say whether what was chosen is there; the CPU always is."""
+        with self._guard:
+            return choice.device is None or choice.device.id in self._devices
 
     def acquire(self, asked: str, framework: str, user: str) -> Choice:
         """Return what serves a user, and claim it for the framework; see `choose`.
@@ -119,7 +124,7 @@ class Accelerators:
     def _stand_in(self, user: str, reason: str) -> None:
         self._stand_ins.pop(user, None)
         self._stand_ins[user] = reason
-        if len(self._stand_ins) > MOST_STAND_INS:
+        if len(self._stand_ins) > MOST_USERS:
             del self._stand_ins[next(iter(self._stand_ins))]
 
     def _use(self, device_id: str, framework: str, user: str) -> None:
@@ -128,3 +133,4 @@ class Accelerators:
         users = self._users.setdefault(device_id, [])
         if user not in users:
             users.append(user)
+            del users[:-MOST_USERS]

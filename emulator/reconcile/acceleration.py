@@ -48,7 +48,9 @@ class Acceleration:
         self._told: dict[str, Choice] | None = None
 
     def choose(self, variant: str, image: str) -> Choice | None:
-        """Return what serves a variant, once chosen always the same; None if it asks for nothing.
+        """Return what serves a variant's next container; None if it asks for nothing.
+
+        It stays the same for as long as it is attached.
 
         Raises:
             NoAccelerator: nothing may serve.
@@ -57,7 +59,8 @@ class Acceleration:
         asked = self._asked.get(variant)
         if asked is None:
             return None
-        if variant not in self._choices:
+        known = self._choices.get(variant)
+        if known is None or not self._accelerators.still_serves(known):
             framework = self._framework(image)
             self._choices[variant] = self._accelerators.acquire(
                 asked, framework, self._user(variant)

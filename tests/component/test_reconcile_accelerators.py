@@ -216,6 +216,18 @@ def test_what_serves_after_a_restart_without_the_accelerator_is_told_anew(world:
     assert shown["user"] == f"{world.record().arn}, generation 1, variant V1"
 
 
+def test_a_container_started_after_its_accelerator_went_away_gets_another(world: World) -> None:
+    made = attached(world, MEDIUM)
+    world.create("capable", AcceleratorType=MEDIUM)
+    world.settle()
+    made.detach("emulator/0")
+    made.attach(Device("n/2", MEDIUM, host="notebook-instance/n"))
+    world.launcher.kill(world.launcher.find({})[0].handle)
+    world.until(lambda: len(world.launcher.started) == 2)
+    assert world.launcher.started[1].labels[labels.ACCELERATOR] == "n/2"
+    assert tag(world) == f"{MEDIUM} = {MEDIUM} at notebook-instance/n"
+
+
 def test_a_container_on_the_cpu_is_shown_by_the_emulator_that_takes_over(world: World) -> None:
     attached(world)
     world.create("capable", AcceleratorType=MEDIUM)

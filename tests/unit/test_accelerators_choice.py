@@ -6,7 +6,7 @@ import pytest
 
 from emulator.accelerators import Accelerators, Choice, Device, NoAccelerator, declared
 from emulator.accelerators.choice import choose
-from emulator.accelerators.registry import MOST_STAND_INS
+from emulator.accelerators.registry import MOST_USERS
 from emulator.accelerators.types import GIB, LOCAL, SIZES
 from emulator.protocol import model
 
@@ -196,12 +196,17 @@ def test_who_is_on_the_cpu_is_shown_until_it_ends_or_gets_an_accelerator() -> No
     assert (report["accelerators"][0]["users"], report["stand_ins"]) == (["first"], [])
 
 
-def test_only_the_latest_of_those_on_the_cpu_are_remembered() -> None:
+def test_only_the_latest_users_are_remembered() -> None:
     accelerators = Accelerators()
-    for number in range(MOST_STAND_INS + 2):
+    for number in range(MOST_USERS + 2):
         accelerators.acquire(LOCAL, "mxnet", f"user {number}")
     shown = [each["user"] for each in accelerators.report()["stand_ins"]]
-    assert (len(shown), shown[0]) == (MOST_STAND_INS, "user 2")
+    assert (len(shown), shown[0]) == (MOST_USERS, "user 2")
+    accelerators.attach(Device("a", MEDIUM))
+    for number in range(MOST_USERS + 2):
+        accelerators.acquire(LOCAL, "mxnet", f"user {number}")
+    [device] = accelerators.report()["accelerators"]
+    assert (len(device["users"]), device["users"][0]) == (MOST_USERS, "user 2")
 
 
 def test_a_reset_frees_what_is_attached() -> None:
