@@ -10,11 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from emulator.lifecycle import endpoint, training_job
+from emulator.lifecycle import endpoint, notebook_instance, training_job
 from emulator.lifecycle.machine import mermaid
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 _PART = re.compile(r"(<!-- (?P<name>[a-z-]+) -->\n)(?P<text>.*?)(<!-- end -->)", re.DOTALL)
+LIVES = [
+    (training_job, "Training jobs"),
+    (endpoint, "Endpoints"),
+    (notebook_instance, "Notebook instances"),
+]
 
 
 def parts() -> dict[str, str]:
@@ -29,6 +34,7 @@ def parts() -> dict[str, str]:
             ),
         ),
         "endpoint-diagram": _diagram(mermaid(endpoint.MOVES)),
+        "notebook-instance-diagram": _diagram(mermaid(notebook_instance.MOVES)),
     }
 
 
@@ -55,13 +61,13 @@ def test_the_page_is_up_to_date() -> None:
     assert text == current(), f"run python {Path(__file__).name} in tests/docs"
 
 
-@pytest.mark.parametrize("life, title", [(training_job, "Training jobs"), (endpoint, "Endpoints")])
+@pytest.mark.parametrize("life, title", LIVES)
 def test_every_phase_is_explained_once(life, title: str) -> None:
     text = PAGE.read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0]
     assert re.findall(r"^- \*\*(\w+)\*\*: ", text, re.MULTILINE) == list(life.Phase)
 
 
-@pytest.mark.parametrize("life, title", [(training_job, "Training jobs"), (endpoint, "Endpoints")])
+@pytest.mark.parametrize("life, title", LIVES)
 def test_every_event_is_explained_once(life, title: str) -> None:
     text = PAGE.read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0]
     assert re.findall(r"^- `(\w+)`: ", text, re.MULTILINE) == list(life.Event)
