@@ -1,6 +1,7 @@
 """Endpoint configurations as an SDK sees them."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 
 def test_describe_echoes_the_configuration_with_its_defaults(sagemaker, model, variant, arn):
@@ -43,6 +44,20 @@ def test_chainer_never_had_an_accelerator(sagemaker, variant, assert_refused, im
         "ValidationException",
         "chainer is not supported with Amazon Elastic Inference. Remove AcceleratorType from the"
         " production variant AllTraffic, or serve its model with MXNet.",
+    )
+
+
+@pytest.mark.parametrize("accelerator", ["ml.eia3.medium", "ml.eia1.2xlarge", "local"])
+def test_no_other_type_of_accelerator_is_taken(sagemaker, model, variant, accelerator):
+    with pytest.raises(ClientError) as refusal:
+        sagemaker.create_endpoint_config(
+            EndpointConfigName="Config-1", ProductionVariants=[variant(AcceleratorType=accelerator)]
+        )
+    error = refusal.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    assert (
+        f"Value '{accelerator}' at 'productionVariants.1.member.acceleratorType'"
+        in (error["Message"])
     )
 
 
