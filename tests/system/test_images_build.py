@@ -9,6 +9,7 @@ import pytest
 from emulator.catalogue import build as building
 from emulator.catalogue import recipes
 from emulator.catalogue.recipes import FINAL, WANTED, source_directory
+from emulator.catalogue.table import local_name
 from emulator.errors import PermanentError
 
 pytestmark = pytest.mark.docker
@@ -24,7 +25,7 @@ def test_the_listing_tells_what_is_built_and_from_what() -> None:
     states = building.listing()
     assert [state.name for state in states] == list(FINAL)
     for state in states:
-        assert state.reference == f"sagemaker-emulator/{state.name}"
+        assert state.reference == local_name(state.name)
         assert (state.image_id or "").startswith("sha256:")
         assert state.size > 10**8
         assert state.current
