@@ -186,6 +186,10 @@ class Launcher(Protocol):
         """Return the URL under which containers reach the emulator."""
         ...
 
+    def engine_host(self) -> str:
+        """Return the host under which containers reach what the engine's machine publishes."""
+        ...
+
     def gateway_address(self) -> str | None:
         """Return a further address the emulator must listen on for containers, if there is one."""
         ...

@@ -201,6 +201,9 @@ class FakeLauncher:
     def endpoint_url(self) -> str:
         return self._url
 
+    def engine_host(self) -> str:
+        return "127.0.0.1"
+
     def gateway_address(self) -> str | None:
         return None
 

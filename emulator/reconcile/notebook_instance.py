@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from emulator import arn as arns
 from emulator.accelerators import Device
@@ -245,12 +244,8 @@ class NotebookInstances:
         shutil.rmtree(root / "instance", ignore_errors=True)  # scripts of an earlier start
         for folder in (contract.FOLDER, contract.TEMPORARY):
             (root / folder).mkdir(parents=True, exist_ok=True)
-        write(
-            root,
-            contract.files(
-                record, start, script_seconds=self._script_seconds, host=self._engine_host()
-            ),
-        )
+        host = self._launcher.engine_host() if self._engine_access else ""
+        write(root, contract.files(record, start, script_seconds=self._script_seconds, host=host))
 
     def _spec(
         self, record: Record, root: Path, temporary: Path | None, number: int
@@ -276,11 +271,6 @@ class NotebookInstances:
     def _temporary(self, root: Path) -> Path | None:
         folder = root / contract.TEMPORARY
         return self._launcher.engine_path(folder) if self._engine_access else None
-
-    def _engine_host(self) -> str:
-        if not self._engine_access:
-            return ""
-        return urlsplit(self._launcher.endpoint_url()).hostname or ""
 
     def _enter(self, record: Record, observed: Observed) -> float:
         self._attach(record)

@@ -150,6 +150,15 @@ def test_only_a_container_that_is_given_the_engine_can_speak_to_it(bench: Docker
     assert bench.run(script) == (1, [])
 
 
+def test_containers_reach_what_the_engines_machine_publishes(
+    bench: DockerBench, launcher: DockerLauncher
+) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as published:
+        port = published.getsockname()[1]
+        reach = f"import socket; socket.create_connection(('{launcher.engine_host()}', {port}), 5)"
+        assert bench.run(f'python3 -c "{reach}"') == (0, [])
+
+
 def test_an_engine_elsewhere_can_be_given_to_no_container(
     bench: DockerBench, launcher: DockerLauncher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ def test_a_killed_emulator_leaves_the_instance_running_and_the_next_takes_it_ove
     world.create(AcceleratorTypes=["ml.eia1.medium"])
     world.settle()
     before, devices = world.launcher.find({}), world.devices()
+    world.until(lambda: world.written.lines)
     world.restart()
     assert world.devices() == devices
     world.look()

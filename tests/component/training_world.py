@@ -85,7 +85,7 @@ class Written:
     @property
     def lines(self) -> list[LogLine]:
         """All lines of all streams."""
-        return [line for lines in self.streams.values() for line in lines]
+        return [line for lines in list(self.streams.values()) for line in lines]
 
     def texts(self) -> list[list[str]]:
         """Return what each stream holds."""

@@ -266,6 +266,13 @@ class DockerLauncher:
         host = None if self.in_container() else self.gateway_address()
         return f"http://{host or SERVER_NAME}:{self._port}"
 
+    def engine_host(self) -> str:
+        """Return the engine's machine as containers call it; see Launcher."""
+        placed = self._network.ensure()
+        # On Docker Desktop the gateway is not that machine, and the engine's own name for it is.
+        near = placed.own is not None or self.gateway_address() is not None
+        return placed.gateway if near else SERVER_NAME
+
     def gateway_address(self) -> str | None:
         """Return the address on which the emulator must listen for containers to reach it.
 
