@@ -287,4 +287,4 @@ def test_without_root_access_nobody_becomes_root_and_a_plain_folder_is_copied(
         begun = time.monotonic()
         running.container.stop(timeout=60)
         assert running.end() == 0
-        assert time.monotonic() - begun < 15
+        assert time.monotonic() - begun < 10

@@ -24,6 +24,14 @@ from notebook_instance.instance import FOLDER
 
 PORT = 8888
 DEFAULT_KERNEL = "conda_python3"
+# Without a page of log about language servers, of which there are none here.
+_EXTENSIONS = {
+    "jupyterlab": True,
+    "nbclassic": True,
+    "notebook_shim": True,
+    "jupyter_server_terminals": True,
+    "jupyter_lsp": False,
+}
 _NOT_LOGGED_IN = (
     "Open a notebook instance by a URL of its own, which is good for five minutes:"
     " aws sagemaker create-presigned-notebook-instance-url --notebook-instance-name "
@@ -129,10 +137,7 @@ def configuration(name: str, key: str, repository: str) -> Config:
     # Names are looked at by Server itself.
     config.ServerApp.allow_remote_access = True
     config.ServerApp.identity_provider_class = Presigned
-    config.ServerApp.jpserver_extensions = {
-        name: True
-        for name in ("jupyterlab", "nbclassic", "notebook_shim", "jupyter_server_terminals")
-    }
+    config.ServerApp.jpserver_extensions = _EXTENSIONS
     config.Presigned.key = key
     config.Presigned.instance = name
     config.Presigned.token = ""

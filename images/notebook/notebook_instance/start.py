@@ -73,7 +73,9 @@ def serve(instance: Instance) -> int:
     def stop(signum: int, frame: FrameType | None) -> None:
         process.terminate()
         # Kernels end with the container, whatever they do.
-        threading.Timer(_STOP_SECONDS, os._exit, [0]).start()
+        last = threading.Timer(_STOP_SECONDS, os._exit, [0])
+        last.daemon = True
+        last.start()
 
     signal.signal(signal.SIGTERM, stop)
     assert process.stdin
