@@ -104,8 +104,8 @@ CALLS = {
             "Requested resource not found.",
         ),
         (
-            "arn:aws:sagemaker:us-west-2:123456789012:notebook-instance/mine",
-            'Tags of "arn:aws:sagemaker:us-west-2:123456789012:notebook-instance/mine" are not'
+            "arn:aws:sagemaker:us-west-2:123456789012:labeling-job/mine",
+            'Tags of "arn:aws:sagemaker:us-west-2:123456789012:labeling-job/mine" are not'
             " emulated.",
         ),
     ],
