@@ -11,39 +11,19 @@ from the distribution's own packages. Doing it twice equals doing it once.
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 
 from engine import Refused, say
 
-from compose import apt
+from compose import answer, apt
 
-ANSWER_SECONDS = 30.0
 # Command to the package that brings it.
 PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 
 
-def answer(command: str) -> str | None:
-    """Return the line with which a command tells its version, or None if it has none."""
-    if shutil.which(command) is None:
-        return None
-    try:
-        done = subprocess.run(
-            [command, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 and done.stdout.strip() else None
-
-
 def missing() -> list[str]:
     """Return which of the commands do not answer."""
-    return [command for command in PACKAGES if answer(command) is None]
+    return [command for command in PACKAGES if _version(command) is None]
 
 
 def refuse_to_install(absent: list[str]) -> None:
@@ -70,7 +50,11 @@ def provide() -> list[str]:
         apt("install", "--yes", "--no-install-recommends", *packages)
     if silent := missing():
         raise Refused(f"{' and '.join(silent)} can't be run; the packages brought none that can.")
-    return [answer(command) or "" for command in PACKAGES]
+    return [_version(command) or "" for command in PACKAGES]
+
+
+def _version(command: str) -> str | None:
+    return answer((command,), "--version")
 
 
 def main() -> int:

@@ -28,13 +28,13 @@ PACKAGES = {
 }
 
 
-def answer(command: tuple[str, ...]) -> str | None:
+def answer(command: tuple[str, ...], asked: str = "version") -> str | None:
     """Return the first line with which a command tells its version, or None if it has none."""
     if shutil.which(command[0]) is None:
         return None
     try:
         done = subprocess.run(
-            [*command, "version"],
+            [*command, asked],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

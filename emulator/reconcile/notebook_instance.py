@@ -246,6 +246,7 @@ class NotebookInstances:
             (root / folder).mkdir(parents=True, exist_ok=True)
         host = self._launcher.engine_host() if self._engine_access else ""
         write(root, contract.files(record, start, script_seconds=self._script_seconds, host=host))
+        (root / "instance").chmod(0o700)  # whoever has the key in it can sign URLs
 
     def _spec(
         self, record: Record, root: Path, temporary: Path | None, number: int

@@ -17,7 +17,7 @@ from typing import Any
 import notebooks
 import pytest
 import requests
-from jupyter_server import JupyterServer
+from jupyter_server import JupyterServer, printed
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
@@ -180,6 +180,26 @@ def test_a_notebook_trains_locally_and_predicts_on_the_accelerator_of_its_instan
     assert instance in device["host"]
     assert device["framework"] == "mxnet"
     assert any("local mode" in user for user in device["users"])
+
+
+KEY = """
+import mxnet
+print(mxnet.nd.ones(2, ctx=mxnet.eia()).sum().asscalar())
+try:
+    open("/opt/ml/notebook-instance/instance.json")
+except PermissionError:
+    print("the key is kept")
+"""
+
+
+def test_a_kernel_computes_on_the_accelerator_and_can_not_read_the_key_of_the_urls(
+    emulator: Emulator, instance: str
+) -> None:
+    cell = notebooks.nbformat.v4.new_code_cell(KEY)
+    notebook = notebooks.nbformat.v4.new_notebook(cells=[cell])
+    with JupyterServer(_presigned(emulator, instance)) as jupyter:
+        jupyter.execute(notebook, "key.ipynb", KERNEL)
+    assert printed(cell).split("\n")[:2] == ["2.0", "the key is kept"]
 
 
 def test_a_person_opens_the_presigned_url_and_runs_a_cell_that_trains_and_predicts(
