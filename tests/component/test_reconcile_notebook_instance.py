@@ -49,6 +49,8 @@ def test_an_instance_comes_into_service_with_its_own_address_and_key(world: Worl
     assert record.document["Url"] == f"{host}:{port}"
     assert told(world)["key"] == record.document["Emulator"]["start"]["key"]
     [spec] = world.specs()
+    told_by = source(spec, "/opt/ml/notebook-instance")
+    assert not told_by.stat().st_mode & 0o077, "the key is for the container's root alone"
     assert (spec.port, spec.engine_access, spec.may_become_root) == (8888, False, True)
     metadata = source(spec, "/opt/ml/metadata") / "resource-metadata.json"
     assert json.loads(metadata.read_text()) == {"ResourceArn": ARN, "ResourceName": NAME}
