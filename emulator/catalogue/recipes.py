@@ -80,11 +80,11 @@ RECIPES = {
         Recipe("jupyter", ("builder",), wheels=True),
         Recipe("sagemaker-sdk:1.72.1", ("builder",), wheels=True),
         Recipe("sagemaker-sdk:2.257.7", ("builder",), wheels=True),
-        _started(
-            "notebook",
-            *("base", "notebook-tools", "jupyter", "sagemaker-sdk:1.72.1", "sagemaker-sdk:2.257.7"),
-            clients=True,
+        Recipe(
+            "notebook-environment",
+            ("base", "notebook-tools", "jupyter", "sagemaker-sdk:1.72.1", "sagemaker-sdk:2.257.7"),
         ),
+        _started("notebook", "notebook-environment", clients=True),
         Recipe("emulator-environment", _BOTH, wheels=True),
         Recipe("emulator", ("emulator-environment",), source=True),
     )

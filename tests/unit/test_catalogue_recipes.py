@@ -27,6 +27,7 @@ from emulator.errors import PermanentError
 _OF_MXNET = ("mxnet", "mxnet-training", "mxnet-inference", "mxnet-inference-eia")
 MXNET_14 = {f"{name}:1.4.1" for name in (*_OF_MXNET, "sagemaker-mxnet")}
 MXNET_19 = {f"{name}:1.9.1" for name in _OF_MXNET} | {"image-classification:1"}
+NOTEBOOK = {"notebook-environment", "notebook"}
 ON_THE_BUILDER = {name for name in RECIPES if RECIPES[name].parents == ("builder",)}
 VERSIONED = [name for name in FINAL if RECIPES[name].version]
 FRAMEWORKS = [
@@ -100,8 +101,8 @@ def test_a_lock_says_what_and_never_where_from(name: str) -> None:
     "changed, outdated",
     [
         ("base/packages", set(RECIPES) - {"builder"} - ON_THE_BUILDER),
-        ("jupyter/requirements.lock", {"jupyter", "notebook"}),
-        ("sagemaker-sdk/1.72.1/requirements.lock", {"sagemaker-sdk:1.72.1", "notebook"}),
+        ("jupyter/requirements.lock", {"jupyter", *NOTEBOOK}),
+        ("sagemaker-sdk/1.72.1/requirements.lock", {"sagemaker-sdk:1.72.1", *NOTEBOOK}),
         ("mxnet-environment/requirements.lock", {"mxnet-environment", *MXNET_14, *MXNET_19}),
         ("mxnet/Dockerfile", {*MXNET_14, *MXNET_19}),
         ("mxnet/1.4.1/requirements.lock", MXNET_14),

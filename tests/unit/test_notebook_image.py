@@ -21,6 +21,7 @@ NOW = 1_700_000_000.0
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.syspath_prepend(str(source_directory() / "notebook-environment"))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield lambda name: importlib.import_module(name)
     for name in [name for name in sys.modules if name.startswith(("notebook_instance", "overlay"))]:
