@@ -6,11 +6,12 @@ INSTALLED := $(VENV)/.installed
 # A lock names everything, so nothing is resolved: pip's older resolvers find a newer release of
 # what another package wants with an extra, and then have no hash for it.
 LOCKED := --no-deps --require-hashes
+SDKS := $(foreach version,v1 v2 v3,.venv-sdk/$(version)/.installed)
 # The engine that `make engine` found, for whatever speaks to it.
 ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine compose browser images sdks lock check format up demo demo-local test test-fast accuracy bench clean
+.PHONY: help install engine compose browser images sdks lock check format up demo demo-local test coverage test-fast accuracy bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,11 +38,11 @@ compose: ## Find docker-compose, which the SDKs' local mode calls; on Debian and
 browser: ## Find Chromium and its driver, which the tests use; on Debian, as root, install them
 	@$(PYTHON) scripts/browser.py
 
-images: install engine ## Build the framework images (two minutes at first, then a second); PULL=1 asks a registry
+images: install engine ## Build the images (some minutes at first, then a second); PULL=1 asks a registry
 	@$(BIN)/sagemaker-emulator images build $(if $(PULL),--images-pull)
 
-sdks: .venv-sdk/v1/.installed .venv-sdk/v2/.installed .venv-sdk/v3/.installed ## Create the environments of the SageMaker Python SDK's three versions, for the tests
-	@:
+sdks: ## Create the environments of the SageMaker Python SDK's three versions, for the tests
+	@$(MAKE) --no-print-directory --jobs 3 $(SDKS)
 
 # The notebook image has the first two; nothing but tests uses the third.
 .venv-sdk/v1/.installed: images/sagemaker-sdk/1.72.1/requirements.lock
@@ -54,7 +55,7 @@ sdks: .venv-sdk/v1/.installed .venv-sdk/v2/.installed .venv-sdk/v3/.installed ##
 	@echo "Installing the SageMaker Python SDK $* into .venv-sdk/$* (about a minute) ..."
 	@.venv-sdk/$*/bin/python -m pip install --quiet --disable-pip-version-check setuptools==65.7.0 wheel==0.45.1
 	@.venv-sdk/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-	  $(LOCKED) --requirement $(filter %.lock,$^)
+	  --no-compile $(LOCKED) --requirement $(filter %.lock,$^)
 	@touch $@
 
 lock: install ## Compile the locks anew from pyproject.toml and the requirements.in of images and tests
@@ -80,9 +81,15 @@ demo: images ## Digits through MXNet and Chainer: S3, train, deploy, invoke, a r
 demo-local: images compose .venv-sdk/v2/.installed ## Digits in the SageMaker Python SDK's local mode, by docker-compose
 	@$(ON_ENGINE) $(BIN)/python -m examples.local_mode.demo
 
-test: images compose browser sdks ## Run every test but those of `make accuracy`, real containers included
+# The SDKs are installed while images are built; what asks the package manager comes after.
+test: install ## Run every test but those of `make accuracy`, real containers included
+	@$(MAKE) --no-print-directory --jobs 2 images sdks
+	@$(MAKE) --no-print-directory compose browser
+	$(ON_ENGINE) $(BIN)/pytest -m "not accuracy" $(MEASURED)
+
+coverage: ## The same, with the share of the emulator's lines that ran; takes longer
 	@rm -f .coverage .coverage.*
-	$(ON_ENGINE) $(BIN)/pytest -m "not accuracy" --cov --cov-report=term:skip-covered
+	@$(MAKE) --no-print-directory test MEASURED="--cov --cov-report=term:skip-covered"
 
 accuracy: images ## See how well image-classification learns digits and photographs (two minutes)
 	$(ON_ENGINE) $(BIN)/pytest -m accuracy --log-cli-level=INFO
