@@ -13,7 +13,6 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import notebooks
@@ -32,7 +31,10 @@ FOLDER = Path(os.environ["SAGEMAKER_EMULATOR_TEST_NOTEBOOKS"])
 log = logging.getLogger(__name__)
 
 REGION = "ap-northeast-2"
-VERSIONS = ("v1", "v2")
+# `make test` runs each notebook with one version of the SDK, `make thorough` with the other: our own
+# notebooks run with both in any case.
+FIRST = ("v1", pytest.param("v2", marks=pytest.mark.thorough))
+SECOND = (pytest.param("v1", marks=pytest.mark.thorough), "v2")
 MNIST = Path(os.environ["SAGEMAKER_EMULATOR_TEST_DATA"], "mnist").resolve()
 
 Open = Callable[[str], Shell]
@@ -101,41 +103,6 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def shell(emulator: Emulator, tmp_path: Path) -> Open:
     """Open a shell with one version of the SDK, in the emulator's region."""
     return lambda version: Shell(version, emulator, tmp_path, ("--region", REGION))
-
-
-class Together:
-    """Runs a notebook with both versions of the SDK at once; each test waits for its own.
-
-    Args:
-        open_shell: opens a shell with a version of the SDK.
-    """
-
-    def __init__(self, open_shell: Open) -> None:
-        self._open = open_shell
-        self._pool = ThreadPoolExecutor(len(VERSIONS))
-        self._running: dict[str, dict[str, Future[Run]]] = {}
-
-    def run(self, name: str, version: str, work: Callable[[Shell], Run]) -> Run:
-        """Return the run of one version, having started those of all by `work`."""
-        if name not in self._running:
-            self._running[name] = {
-                each: self._pool.submit(work, self._open(each)) for each in VERSIONS
-            }
-        return self._running[name][version].result()
-
-    def close(self) -> None:
-        self._pool.shutdown()
-
-
-@pytest.fixture(scope="module")
-def together(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
-    def opened(version: str) -> Shell:
-        home = tmp_path_factory.mktemp(version)
-        return Shell(version, emulator, home, ("--region", REGION))
-
-    runs = Together(opened)
-    yield runs
-    runs.close()
 
 
 @pytest.fixture
@@ -227,53 +194,49 @@ def chainer(shell: Shell, digits: Digits, *tables: Mapping[Path, Mapping[str, st
     return run
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", SECOND)
 def test_mxnet_trains_and_deploys(
-    version: str, together: Together, digits: Digits, emulator: Emulator
+    version: str, shell: Open, digits: Digits, emulator: Emulator
 ) -> None:
-    def work(opened: Shell) -> Run:
-        return train_and_deploy(opened, digits, REMOTE)
-
-    measured(together.run("train and deploy", version, work))
+    run = train_and_deploy(shell(version), digits, REMOTE)
+    measured(run)
     listed = emulator.client("sagemaker").list_endpoints
     eventually(
         lambda: not listed(NameContains="mxnet-training")["Endpoints"],
-        what="the notebooks' endpoints are gone",
+        what="the notebook's endpoint is gone",
     )
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", FIRST)
 def test_a_model_trained_in_the_notebook_is_deployed(
-    version: str, together: Together, digits: Digits
+    version: str, shell: Open, digits: Digits
 ) -> None:
+    opened = shell(version)
+    notebook = differing(OWN_MODEL, version, ON_CPU)
     drawing, shown = drawn(digits)
-
-    def work(opened: Shell) -> Run:
-        notebook = differing(OWN_MODEL, opened.version, ON_CPU)
-        notebooks.with_cell(notebook, drawing, before="response = predictor.predict(data)")
-        notebooks.with_cell(notebook, ACCURACY, before="sagemaker.Session().delete_endpoint")
-        folder = prepare("mxnet_bring_your_own_model", opened, digits)
-        return notebooks.execute(notebook, opened, folder)
-
-    run = together.run("own model", version, work)
+    notebooks.with_cell(notebook, drawing, before="response = predictor.predict(data)")
+    notebooks.with_cell(notebook, ACCURACY, before="sagemaker.Session().delete_endpoint")
+    folder = prepare("mxnet_bring_your_own_model", opened, digits)
+    run = notebooks.execute(notebook, opened, folder)
     measured(run)
     assert f"Most likely answer: ({shown}, " in run.printed()
     assert accuracy(run) >= 0.965
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_chainer_trains_plots_and_deploys(version: str, together: Together, digits: Digits) -> None:
-    measured(together.run("chainer", version, lambda opened: chainer(opened, digits, REMOTE)))
+@pytest.mark.parametrize("version", FIRST)
+def test_chainer_trains_plots_and_deploys(version: str, shell: Open, digits: Digits) -> None:
+    measured(chainer(shell(version), digits, REMOTE))
 
 
 @pytest.mark.usefixtures("local_mode")
-def test_mxnet_trains_and_deploys_in_local_mode(shell: Open, digits: Digits) -> None:
-    """With version 2 of the SDK; test_notebook_instance.py runs it with version 1."""
-    measured(train_and_deploy(shell("v2"), digits))
+@pytest.mark.parametrize("version", SECOND)
+def test_mxnet_trains_and_deploys_in_local_mode(version: str, shell: Open, digits: Digits) -> None:
+    """Version 1 of the SDK runs it in test_notebook_instance.py each time."""
+    measured(train_and_deploy(shell(version), digits))
 
 
 @pytest.mark.usefixtures("local_mode")
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", SECOND)
 def test_chainer_trains_plots_and_deploys_in_local_mode(
     version: str, shell: Open, digits: Digits
 ) -> None:

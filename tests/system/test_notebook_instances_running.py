@@ -25,7 +25,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "notebook-instances.md"
 SCRIPT_SECONDS = 3
 LOG = "/home/ec2-user/SageMaker/log"
 SCRIPTS = {
-    "work": {"OnCreate": f"id -un; echo create >> {LOG}", "OnStart": f"pwd; echo start >> {LOG}"},
+    "desk": {"OnCreate": f"id -un; echo create >> {LOG}", "OnStart": f"pwd; echo start >> {LOG}"},
     "failing": {"OnStart": "echo broken; exit 3"},
     "slow": {"OnCreate": "echo begun; sleep 600"},
 }
@@ -125,7 +125,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         made.create("slow")
         made.create("failing", AcceleratorTypes=["ml.eia2.large"])
         made.create(
-            "work", AcceleratorTypes=["ml.eia1.medium"], DefaultCodeRepository=f"file://{code}"
+            "desk", AcceleratorTypes=["ml.eia1.medium"], DefaultCodeRepository=f"file://{code}"
         )
         yield made
     finally:
@@ -154,11 +154,11 @@ def test_the_example_of_the_documentation_opens_an_instance(house: House) -> Non
 
 
 def test_scripts_run_as_root_and_their_output_is_in_the_logs(house: House) -> None:
-    house.reaches("work", "InService")
-    assert house.lines("work", "LifecycleConfigOnCreate") == ["root"]
-    assert house.lines("work", "LifecycleConfigOnStart") == ["/"]
-    eventually(lambda: house.lines("work", "jupyter.log"), what="Jupyter says something")
-    folder = house.folder("work") / "SageMaker"
+    house.reaches("desk", "InService")
+    assert house.lines("desk", "LifecycleConfigOnCreate") == ["root"]
+    assert house.lines("desk", "LifecycleConfigOnStart") == ["/"]
+    eventually(lambda: house.lines("desk", "jupyter.log"), what="Jupyter says something")
+    folder = house.folder("desk") / "SageMaker"
     assert (folder / "log").read_text().split() == ["create", "start"]
     assert (folder / "mine" / "lesson.py").read_text() == "lesson = 1\n"
 
@@ -172,14 +172,14 @@ def test_scripts_that_fail_or_take_too_long_fail_the_start(house: House) -> None
     assert house.lines("slow", "LifecycleConfigOnCreate") == ["begun"]
     for name in ("failing", "slow"):
         eventually(lambda name=name: not house.emulator.containers(name=name), what="removed")
-    assert all("/work/" in device for device in house.accelerators())
+    assert all("/desk/" in device for device in house.accelerators())
 
 
 def test_a_url_that_is_old_forged_or_anothers_opens_nothing(house: House) -> None:
-    address = house.reaches("work", "InService")["Url"]
-    told = json.loads((house.folder("work") / "instance" / "instance.json").read_text())
+    address = house.reaches("desk", "InService")["Url"]
+    told = json.loads((house.folder("desk") / "instance" / "instance.json").read_text())
     now = clock.now()
-    good = house.url("work")
+    good = house.url("desk")
     cookies = CookieJar()
     assert visited(good, cookies=cookies) == 200
     assert visited(f"http://{address}/api/contents", cookies=cookies) == 200
@@ -194,16 +194,16 @@ def test_a_url_that_is_old_forged_or_anothers_opens_nothing(house: House) -> Non
 def test_a_stop_and_a_start_keep_files_run_on_start_alone_and_renew_the_accelerator(
     house: House,
 ) -> None:
-    house.reaches("work", "InService")
-    [device], before = house.accelerators(), house.url("work")
-    (house.folder("work") / "SageMaker" / "kept").write_text("kept")
-    house.ask("stop", "work")
-    assert "Url" not in house.reaches("work", "Stopped")
+    house.reaches("desk", "InService")
+    [device], before = house.accelerators(), house.url("desk")
+    (house.folder("desk") / "SageMaker" / "kept").write_text("kept")
+    house.ask("stop", "desk")
+    assert "Url" not in house.reaches("desk", "Stopped")
     assert house.accelerators() == []
-    assert house.emulator.containers(name="work") == []
-    house.ask("start", "work")
-    address = house.reaches("work", "InService")["Url"]
-    folder = house.folder("work") / "SageMaker"
+    assert house.emulator.containers(name="desk") == []
+    house.ask("start", "desk")
+    address = house.reaches("desk", "InService")["Url"]
+    folder = house.folder("desk") / "SageMaker"
     assert (folder / "log").read_text().split() == ["create", "start", "start"]
     assert (folder / "kept").read_text() == "kept"
     [renewed] = house.accelerators()
@@ -212,25 +212,25 @@ def test_a_stop_and_a_start_keep_files_run_on_start_alone_and_renew_the_accelera
 
 
 def test_a_killed_emulator_leaves_the_instance_to_the_next(house: House) -> None:
-    before, devices = house.reaches("work", "InService"), house.accelerators()
-    [container] = house.emulator.containers(name="work")
+    before, devices = house.reaches("desk", "InService"), house.accelerators()
+    [container] = house.emulator.containers(name="desk")
     house.emulator.kill()
     house.begin()
     eventually(lambda: house.accelerators() == devices, what="the accelerator is attached")
-    assert house.described("work") | {"ResponseMetadata": None} == before | {
+    assert house.described("desk") | {"ResponseMetadata": None} == before | {
         "ResponseMetadata": None
     }
-    assert [each.id for each in house.emulator.containers(name="work")] == [container.id]
-    assert visited(house.url("work")) == 200
+    assert [each.id for each in house.emulator.containers(name="desk")] == [container.id]
+    assert visited(house.url("desk")) == 200
 
 
 def test_a_deletion_leaves_no_container_no_volume_no_network_and_no_file(house: House) -> None:
-    house.reaches("work", "InService")
-    house.ask("stop", "work")
-    for name in ("work", "failing", "slow", "mine"):
-        house.reaches(name, "Stopped" if name in ("work", "mine") else "Failed")
+    house.reaches("desk", "InService")
+    house.ask("stop", "desk")
+    for name in ("desk", "failing", "slow", "mine"):
+        house.reaches(name, "Stopped" if name in ("desk", "mine") else "Failed")
         house.ask("delete", name)
-    for name in ("work", "failing", "slow", "mine"):
+    for name in ("desk", "failing", "slow", "mine"):
         eventually(lambda name=name: gone(house, name), what=f"{name} is gone")
         assert house.emulator.containers(name=name) == []
         assert not house.folder(name).exists()
