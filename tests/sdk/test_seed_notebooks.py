@@ -31,8 +31,7 @@ FOLDER = Path(os.environ["SAGEMAKER_EMULATOR_TEST_NOTEBOOKS"])
 log = logging.getLogger(__name__)
 
 REGION = "ap-northeast-2"
-# `make test` runs each notebook with one version of the SDK, `make thorough` with the other: our own
-# notebooks run with both in any case.
+# `make test` runs each notebook once as a job and an endpoint; `make thorough` runs the rest.
 FIRST = ("v1", pytest.param("v2", marks=pytest.mark.thorough))
 SECOND = (pytest.param("v1", marks=pytest.mark.thorough), "v2")
 MNIST = Path(os.environ["SAGEMAKER_EMULATOR_TEST_DATA"], "mnist").resolve()
@@ -228,15 +227,17 @@ def test_chainer_trains_plots_and_deploys(version: str, shell: Open, digits: Dig
     measured(chainer(shell(version), digits, REMOTE))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("local_mode")
-@pytest.mark.parametrize("version", SECOND)
+@pytest.mark.parametrize("version", ["v1", "v2"])
 def test_mxnet_trains_and_deploys_in_local_mode(version: str, shell: Open, digits: Digits) -> None:
     """Version 1 of the SDK runs it in test_notebook_instance.py each time."""
     measured(train_and_deploy(shell(version), digits))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("local_mode")
-@pytest.mark.parametrize("version", SECOND)
+@pytest.mark.parametrize("version", ["v1", "v2"])
 def test_chainer_trains_plots_and_deploys_in_local_mode(
     version: str, shell: Open, digits: Digits
 ) -> None:
