@@ -43,8 +43,8 @@ browser: ## Find Chromium and its driver, which the tests use; on Debian, as roo
 images: install engine ## Build the images (some minutes at first, then a second); PULL=1 asks a registry
 	@$(BIN)/sagemaker-emulator images build $(if $(PULL),--images-pull)
 
-sdks: ## Create the environments of the SageMaker Python SDK's three versions, for the tests
-	@$(MAKE) --no-print-directory --jobs 3 $(SDKS)
+sdks: $(SDKS) ## Create the environments of the SageMaker Python SDK's three versions, for the tests
+	@:
 
 # The notebook image has the first two; nothing but tests uses the third.
 .venv-sdk/v1/.installed: images/sagemaker-sdk/1.72.1/requirements.lock
