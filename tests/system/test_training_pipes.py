@@ -131,7 +131,7 @@ def test_channels_stream_side_by_side_for_as_many_epochs_as_are_read(emulator: E
     (report,) = seen(
         emulator,
         name,
-        {"train": [-1, 5, -1, 0, -1], "test": [-1] * 20, "zipped": [-1, 4]},
+        {"train": [-1, 5, -1, 0, -1], "test": [-1] * 20, "zipped": [-1, 4, -1]},
         bucket=bucket,
         InputDataConfig=[
             channel("train", f"s3://{bucket}/in/"),
@@ -144,11 +144,12 @@ def test_channels_stream_side_by_side_for_as_many_epochs_as_are_read(emulator: E
     assert report["seen"] == {
         "train": [whole, "first", whole, "", whole],
         "test": ["small"] * 20,
-        "zipped": [told(b"one " + LARGE), "one "],
+        "zipped": [told(b"one " + LARGE), "one ", told(b"one " + LARGE)],
     }
+    # A pipe's name is gone before its end is read; of one that is left early, some time after.
     assert report["left"] == [
         *("test_20", "test_21", "train_5", "train_6"),
-        *("unread_0", "unread_1", "zipped_2", "zipped_3"),
+        *("unread_0", "unread_1", "zipped_3", "zipped_4"),
     ]
     assert {found["TrainingInputMode"] for found in report["config"].values()} == {"Pipe"}
 
