@@ -8,8 +8,8 @@ It starts no container and keeps nothing on disk: what is attached follows from 
 from the notebook instances in service, and claims from the containers that hold them.
 """
 
-from emulator.accelerators.choice import Choice, NoAccelerator
+from emulator.accelerators.choice import Choice, NoAccelerator, NotYetAttached
 from emulator.accelerators.registry import Accelerators
 from emulator.accelerators.types import Device, declared
 
-__all__ = ["Accelerators", "Choice", "Device", "NoAccelerator", "declared"]
+__all__ = ["Accelerators", "Choice", "Device", "NoAccelerator", "NotYetAttached", "declared"]

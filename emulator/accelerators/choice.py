@@ -5,20 +5,25 @@
    framework has, serves. ``local_sagemaker_notebook`` fits all, a notebook instance's first.
 3. Where those that fit are all claimed by another framework, the request is refused, as AWS did:
    an accelerator belongs to the first framework until its host starts again.
-4. Where none fits, the CPU serves, or nothing if the settings say so.
+4. Where none fits yet, but one that a notebook instance brings back does, the request waits.
+5. Where none fits, the CPU serves, or nothing if the settings say so.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emulator.accelerators.types import CPU, EMULATOR, LOCAL, SIZES, Device, readable
-from emulator.errors import PermanentError
+from emulator.errors import PermanentError, TemporaryError
 
 NEVER = "EMULATOR_ACCELERATOR_FALLBACK=cpu lets the CPU serve."
 
 
 class NoAccelerator(PermanentError):
     """No attached accelerator may serve, and the CPU must not; the message says why."""
+
+
+class NotYetAttached(TemporaryError):
+    """An accelerator that may serve is about to be attached again."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def choose(
     claims: Mapping[str, str],
     *,
     cpu_allowed: bool,
+    expected: Sequence[Device] = (),
 ) -> Choice:
     """Return what serves a container that asks for an accelerator.
 
@@ -64,9 +70,11 @@ def choose(
         devices: what is attached.
         claims: framework by id of the devices that one has claimed.
         cpu_allowed: the CPU may stand in.
+        expected: what is about to be attached again.
 
     Raises:
         NoAccelerator: nothing may serve.
+        NotYetAttached: an expected device may serve.
     """
     if asked != LOCAL and asked not in SIZES:
         return _without(asked, f"{asked} is no type of accelerator", cpu_allowed)
@@ -80,6 +88,11 @@ def choose(
         return served_by(asked, device)
     if fitting:
         raise NoAccelerator(_claimed(asked, framework, fitting[0], claims[fitting[0].id]))
+    awaited = next((device for device in expected if _fits(device, asked)), None)
+    if awaited:
+        raise NotYetAttached(
+            f"AcceleratorType {asked}: {awaited.host} starts again and brings {awaited.type}."
+        )
     return _without(asked, _nothing(asked, devices), cpu_allowed)
 
 

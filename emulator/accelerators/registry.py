@@ -26,6 +26,7 @@ class Accelerators:
     def __init__(self, devices: Iterable[Device] = (), *, cpu_allowed: bool = True) -> None:
         self._cpu_allowed = cpu_allowed
         self._devices = {device.id: device for device in devices}
+        self._expected: dict[str, list[Device]] = {}
         self._claims: dict[str, str] = {}
         self._users: dict[str, list[str]] = {}
         self._stand_ins: dict[str, str] = {}
@@ -35,6 +36,16 @@ class Accelerators:
         """Attach a device; a second time changes nothing."""
         with self._guard:
             self._devices.setdefault(device.id, device)
+
+    def expect(self, owner: str, devices: Iterable[Device]) -> None:
+        """Have those wait whom these devices of an owner would serve, instead of the CPU."""
+        with self._guard:
+            self._expected[owner] = list(devices)
+
+    def expect_no_more(self, owner: str) -> None:
+        """End the wait for an owner's devices, be they attached or not; absent is fine."""
+        with self._guard:
+            self._expected.pop(owner, None)
 
     def detach(self, device_id: str) -> None:
         """Take a device away, and its claim with it; absent is fine."""
@@ -52,6 +63,7 @@ class Accelerators:
 
         Raises:
             NoAccelerator: nothing may serve.
+            NotYetAttached: an expected device may serve.
         """
         with self._guard:
             choice = choose(
@@ -60,6 +72,7 @@ class Accelerators:
                 list(self._devices.values()),
                 self._claims,
                 cpu_allowed=self._cpu_allowed,
+                expected=[device for some in self._expected.values() for device in some],
             )
             if choice.device is not None:
                 self._use(choice.device.id, framework, user)
@@ -95,7 +108,7 @@ class Accelerators:
     def free(self) -> None:
         """Forget every claim and every user; what is attached stays."""
         with self._guard:
-            for known in (self._claims, self._users, self._stand_ins):
+            for known in (self._claims, self._users, self._stand_ins, self._expected):
                 known.clear()
 
     def report(self) -> Document:

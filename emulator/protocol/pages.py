@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator.call import Document
-from emulator.errors import PermanentError
+from emulator.errors import PermanentError, TemporaryError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,7 +47,7 @@ class Accelerators(Protocol):
     def report(self) -> Document: ...
 
     def acquire(self, asked: str, framework: str, user: str) -> Choice:
-        """Raises PermanentError where nothing may serve."""
+        """Raises PermanentError where nothing may serve, TemporaryError where it will."""
         ...
 
 
@@ -104,9 +104,10 @@ def _flask(
         asked, framework, user = _claim(request.get_json())
         try:
             choice = accelerators.acquire(asked, framework, user)
-        except PermanentError as refusal:
+        except (PermanentError, TemporaryError) as refusal:
             log.warning("%s: %s", user, refusal)
-            return jsonify({"message": str(refusal)}), 409
+            status = 409 if isinstance(refusal, PermanentError) else 503
+            return jsonify({"message": str(refusal)}), status
         level = logging.INFO if choice.device is not None else logging.WARNING
         log.log(level, "%s: %s", user, choice.reason)
         answer = {

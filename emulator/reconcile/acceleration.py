@@ -54,7 +54,7 @@ class Acceleration:
 
         Raises:
             NoAccelerator: nothing may serve.
-            TemporaryError: the engine does not answer.
+            TemporaryError: the engine does not answer, or what may serve is not attached yet.
         """
         asked = self._asked.get(variant)
         if asked is None:

@@ -7,7 +7,7 @@ start, so that a pass made again after a crash goes on with it.
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +50,10 @@ class Accelerators(Protocol):
     def attach(self, device: Device) -> None: ...
 
     def detach(self, device_id: str) -> None: ...
+
+    def expect(self, owner: str, devices: Iterable[Device]) -> None: ...
+
+    def expect_no_more(self, owner: str) -> None: ...
 
 
 class NotebookInstances:
@@ -123,10 +127,16 @@ class NotebookInstances:
         self._discard(scope, name)
 
     def resume(self) -> None:
-        """Attach again what the instances in service have; endpoints ask for it at once."""
+        """Attach again what the instances in service have; endpoints ask for it at once.
+
+        They wait for what an instance has that an earlier run has interrupted.
+        """
         for record in self._store.select(self.kind):
             if Phase(record.phase) is Phase.IN_SERVICE:
                 self._attach(record)
+            elif Phase(record.phase) is Phase.PENDING:
+                devices = _devices(record, at=0.0)
+                self._accelerators.expect(_owner(record.scope, record.name), devices)
 
     # One method for each phase, in the order of an instance's life.
 
@@ -306,19 +316,15 @@ class NotebookInstances:
         return ran[0] if ran else None
 
     def _attach(self, record: Record) -> None:
-        start, scope = record.document["Emulator"]["start"], record.scope
-        owner = f"{scope.account}/{scope.region}/notebook-instance/{record.name}"
-        ids = self._attached.setdefault((scope, record.name), [])
-        for number, kind in enumerate(record.document.get("AcceleratorTypes", [])):
-            device_id = f"{owner}/{start['at']:.3f}" + (f"/{number}" if number else "")
-            if device_id not in ids:
-                ids.append(device_id)
-                host = f"notebook-instance/{record.name}"
-                self._accelerators.attach(
-                    Device(id=device_id, type=kind, host=host, since=start["at"])
-                )
+        ids = self._attached.setdefault((record.scope, record.name), [])
+        for device in _devices(record, at=record.document["Emulator"]["start"]["at"]):
+            if device.id not in ids:
+                ids.append(device.id)
+                self._accelerators.attach(device)
+        self._accelerators.expect_no_more(_owner(record.scope, record.name))
 
     def _detach(self, scope: Scope, name: str) -> None:
+        self._accelerators.expect_no_more(_owner(scope, name))
         for device_id in self._attached.pop((scope, name), []):
             self._accelerators.detach(device_id)
 
@@ -369,6 +375,22 @@ class NotebookInstances:
             return current.phase, edit(current.document)
 
         self._store.change(self.kind, record.scope, record.name, change, event=what)
+
+
+def _owner(scope: Scope, name: str) -> str:
+    return f"{scope.account}/{scope.region}/notebook-instance/{name}"
+
+
+def _devices(record: Record, *, at: float) -> list[Device]:
+    """Return an instance's accelerators, as a start at `at` (epoch seconds) brings them."""
+    begun, host = (
+        f"{_owner(record.scope, record.name)}/{at:.3f}",
+        f"notebook-instance/{record.name}",
+    )
+    return [
+        Device(f"{begun}/{number}" if number else begun, kind, host=host, since=at)
+        for number, kind in enumerate(record.document.get("AcceleratorTypes", []))
+    ]
 
 
 def _ended(document: Document) -> Document:

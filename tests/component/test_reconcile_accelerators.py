@@ -10,6 +10,7 @@ from endpoint_world import SERVES, World
 
 from emulator.accelerators import Accelerators, Device
 from emulator.accelerators.types import GIB, LOCAL
+from emulator.errors import TemporaryError
 from emulator.launch.contract.limits import Limits
 from emulator.launch.fake import Behaviour
 from emulator.reconcile import labels
@@ -214,6 +215,34 @@ def test_what_serves_after_a_restart_without_the_accelerator_is_told_anew(world:
     assert world.written.metrics == [1.0, 0.0]
     [shown] = after.report()["stand_ins"]
     assert shown["user"] == f"{world.record().arn}, generation 1, variant V1"
+
+
+def test_after_a_restart_an_endpoint_waits_for_what_a_notebook_instance_brings_back(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    attached(world, MEDIUM)
+    world.create("capable", AcceleratorType=LOCAL)
+    world.settle()
+    world.endpoints.interrupt(world.record(), 0.0)
+    after = attached(world)
+    device = Device("n/2", MEDIUM, host="notebook-instance/n")
+    after.expect("n", [device])
+    world.until(lambda: [text for text in caplog.messages if "notebook-instance/n starts" in text])
+    assert len(world.launcher.started) == 1
+    after.attach(device)
+    after.expect_no_more("n")
+    world.until(world.reached)
+    assert world.launcher.started[1].labels[labels.ACCELERATOR] == "n/2"
+    assert world.written.metrics == [1.0, 1.0]
+
+
+def test_a_new_endpoint_waits_as_well(world: World) -> None:
+    attached(world).expect("n", [Device("n/1", MEDIUM)])
+    world.create("capable", AcceleratorType=MEDIUM)
+    with pytest.raises(TemporaryError, match="starts again"):
+        world.settle()
+    assert world.record().phase == "Creating"
+    assert world.launcher.started == []
 
 
 def test_a_container_started_after_its_accelerator_went_away_gets_another(world: World) -> None:

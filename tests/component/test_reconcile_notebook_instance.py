@@ -8,6 +8,8 @@ import pytest
 from notebook_world import CONFIG, MUTE, NAME, SCOPE, SERVES, World
 from training_world import source
 
+from emulator.accelerators import NotYetAttached
+from emulator.accelerators.types import LOCAL
 from emulator.errors import PermanentError
 from emulator.kinds import LIFECYCLE_CONFIG, NOTEBOOK_INSTANCE
 from emulator.launch.fake import Behaviour
@@ -238,6 +240,31 @@ def test_an_emulator_that_ends_stops_the_instance_and_the_next_starts_it_again(
     world.restart()
     assert world.settle() == "InService"
     assert len(world.starts()) == 2
+
+
+def interrupted(world: World) -> None:
+    """Let the emulator end and another begin, which has yet to start the instance again."""
+    world.create(AcceleratorTypes=["ml.eia1.medium"])
+    world.settle()
+    world.instances.interrupt(world.record(), 0.05)
+    world.restart()
+    with pytest.raises(NotYetAttached, match=f"notebook-instance/{NAME}"):
+        world.accelerators.acquire(LOCAL, "mxnet", "endpoint")
+
+
+def test_an_accelerator_is_waited_for_until_its_instance_serves_again(world: World) -> None:
+    interrupted(world)
+    assert world.settle() == "InService"
+    device = world.accelerators.acquire(LOCAL, "mxnet", "endpoint").device
+    assert device is not None
+    assert [device.id] == world.devices()
+
+
+def test_an_accelerator_is_waited_for_no_longer_when_its_instance_fails(world: World) -> None:
+    interrupted(world)
+    world.launcher.images.clear()
+    assert world.settle() == "Failed"
+    assert world.accelerators.acquire(LOCAL, "mxnet", "endpoint").device is None
 
 
 def test_a_start_that_is_interrupted_is_made_again(make: Callable[..., World]) -> None:

@@ -73,6 +73,15 @@ def test_another_framework_is_refused_with_the_way_out(url: str) -> None:
     assert "was first used by mxnet and can't be used by tensorflow" in reply.json()["message"]
 
 
+def test_who_asks_before_a_notebook_instance_serves_again_is_told_to_ask_again() -> None:
+    accelerators = Accelerators()
+    accelerators.expect("n", [Device("n/1", "ml.eia1.medium", host="notebook-instance/n")])
+    with served({}, accelerators=accelerators) as url:
+        reply = claim(url, CLAIM)
+    assert reply.status_code == 503
+    assert "notebook-instance/n starts again" in reply.json()["message"]
+
+
 @pytest.mark.parametrize(
     "body",
     [[], {}, {**CLAIM, "user": ""}, {**CLAIM, "user": 1}, {**CLAIM, "user": "x" * 201}],

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from emulator.accelerators import Accelerators, Choice, Device, NoAccelerator, declared
+from emulator.accelerators import (
+    Accelerators,
+    Choice,
+    Device,
+    NoAccelerator,
+    NotYetAttached,
+    declared,
+)
 from emulator.accelerators.choice import choose
 from emulator.accelerators.registry import MOST_USERS
 from emulator.accelerators.types import GIB, LOCAL, SIZES
@@ -178,6 +185,31 @@ def test_a_claim_of_an_earlier_run_holds_before_its_accelerator_is_attached_agai
     assert choice == choose(MEDIUM, "mxnet", [Device("n/1", MEDIUM)], {}, cpu_allowed=True)
     with pytest.raises(NoAccelerator):
         accelerators.acquire(MEDIUM, "tensorflow", "other")
+
+
+@pytest.mark.parametrize("cpu_allowed", [True, False])
+def test_what_is_attached_again_soon_is_waited_for_by_whom_it_may_serve(cpu_allowed: bool) -> None:
+    accelerators = Accelerators(cpu_allowed=cpu_allowed)
+    accelerators.expect("n", [Device("n/1", MEDIUM, host="notebook-instance/n")])
+    for asked in (LOCAL, MEDIUM):
+        with pytest.raises(NotYetAttached, match=f"notebook-instance/n .* brings {MEDIUM}"):
+            accelerators.acquire(asked, "mxnet", "first")
+    accelerators.attach(Device("emulator/0", MEDIUM))
+    assert accelerators.acquire(MEDIUM, "mxnet", "second").device is not None
+
+
+@pytest.mark.parametrize("asked, framework", [(LARGE, "mxnet"), (LOCAL, "")])
+def test_nobody_waits_for_what_would_not_serve(asked: str, framework: str) -> None:
+    accelerators = Accelerators()
+    accelerators.expect("n", [Device("n/1", MEDIUM)])
+    assert accelerators.acquire(asked, framework, "first").device is None
+
+
+def test_nobody_waits_any_longer_than_it_takes() -> None:
+    accelerators = Accelerators()
+    accelerators.expect("n", [Device("n/1", MEDIUM)])
+    accelerators.expect_no_more("n")
+    assert accelerators.acquire(LOCAL, "mxnet", "first").device is None
 
 
 def test_who_is_on_the_cpu_is_shown_until_it_ends_or_gets_an_accelerator() -> None:

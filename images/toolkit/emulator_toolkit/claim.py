@@ -66,7 +66,7 @@ def ask(environment: Mapping[str, str]) -> dict[str, Any]:
             answer: dict[str, Any] = json.load(reply)
             return answer
     except urllib.error.HTTPError as refusal:
-        if refusal.code == 409:
+        if refusal.code in (409, 503):
             sys.exit(str(json.load(refusal)["message"]))
         why = f"answers {refusal.code}"
     except (OSError, ValueError) as error:
