@@ -6,14 +6,14 @@ INSTALLED := $(VENV)/.installed
 # A lock names everything, so nothing is resolved: pip's older resolvers find a newer release of
 # what another package wants with an extra, and then have no hash for it.
 LOCKED := --no-deps --require-hashes
-FIRST := mxnet-training mxnet-inference mxnet-inference-eia sagemaker-mxnet image-classification \
-	chainer emulator notebook-tools jupyter sagemaker-sdk
 SDKS := $(foreach version,v1 v2 v3,.venv-sdk/$(version)/.installed)
+# Two tests at a time; tests/conftest.py says which may.
+SIDE_BY_SIDE := --numprocesses 2
 # The engine that `make engine` found, for whatever speaks to it.
 ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine compose browser images first-images sdks lock check format up demo demo-local test coverage thorough test-fast accuracy bench clean
+.PHONY: help install engine compose browser images sdks lock check format up demo demo-local test coverage test-fast accuracy bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,35 +77,28 @@ format: install ## Format the code
 up: images ## Run the emulator in the foreground
 	@$(ON_ENGINE) $(BIN)/sagemaker-emulator up
 
-demo: images ## Digits through MXNet and Chainer: S3, train, deploy, invoke, a report
+demo: install engine ## Digits through MXNet and Chainer: S3, train, deploy, invoke, a report
+	@$(BIN)/sagemaker-emulator images build mxnet-training:1.9.1 mxnet-inference:1.9.1 chainer
 	@$(ON_ENGINE) $(BIN)/python -m examples.digits.demo
 
 demo-local: images compose .venv-sdk/v2/.installed ## Digits in the SageMaker Python SDK's local mode, by docker-compose
 	@$(ON_ENGINE) $(BIN)/python -m examples.local_mode.demo
 
-# The SDKs are installed while images are built, and what needs no engine is tested while the last of
-# them, which nothing but notebook instances needs, is put together. Package managers take turns.
-test: install engine ## Run every test but those of `thorough` and `accuracy`, real containers included
-	@$(MAKE) --no-print-directory --jobs 2 first-images sdks
+# The SDKs are installed while images are built. Package managers take turns.
+test: install engine ## Run every test but those of `accuracy`, real containers included
+	@$(MAKE) --no-print-directory --jobs 2 images sdks
 	@$(MAKE) --no-print-directory compose browser
-	@$(MAKE) --no-print-directory --jobs 2 images test-fast
-	$(ON_ENGINE) $(BIN)/pytest -m "docker and not accuracy and not thorough"
-
-first-images: install engine
-	@$(BIN)/sagemaker-emulator images build $(FIRST)
+	$(ON_ENGINE) $(BIN)/pytest $(SIDE_BY_SIDE) -m "not accuracy"
 
 coverage: images compose browser sdks ## Run the same tests, and tell which lines of the emulator they ran
 	@rm -f .coverage .coverage.*
 	$(ON_ENGINE) $(BIN)/pytest -m "not accuracy" --cov --cov-report=term:skip-covered
 
-thorough: images compose sdks ## Run the notebooks of others with the versions of the SDK that `make test` leaves out
-	$(ON_ENGINE) $(BIN)/pytest -m thorough --log-cli-level=INFO
-
 accuracy: images ## See how well image-classification learns digits and photographs (two minutes)
 	$(ON_ENGINE) $(BIN)/pytest -m accuracy --log-cli-level=INFO
 
 test-fast: install ## Run the tests that need no container engine
-	$(BIN)/pytest -m "not docker"
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not docker"
 
 bench: images ## Measure the emulator against what it stands on
 	@$(ON_ENGINE) $(BIN)/python -m tests.bench

@@ -5,7 +5,6 @@ directory with the files that stand beside the notebook. A notebook is never edi
 `replaced` and `with_cell`, so that a test shows every difference from what its author wrote.
 """
 
-import asyncio
 import json
 import os
 import shutil
@@ -136,8 +135,7 @@ def execute(notebook: Notebook, shell: Shell, folder: Path) -> Run:
     )
     client.owns_km = True  # it stops the kernel also when a cell fails
     begun = time.monotonic()
-    # With a loop of its own, which several threads can't share.
-    asyncio.run(client.async_execute(env=environment))
+    client.execute(env=environment)
     return Run(notebook, folder, time.monotonic() - begun)
 
 

@@ -31,9 +31,6 @@ FOLDER = Path(os.environ["SAGEMAKER_EMULATOR_TEST_NOTEBOOKS"])
 log = logging.getLogger(__name__)
 
 REGION = "ap-northeast-2"
-# `make test` runs each notebook once as a job and an endpoint; `make thorough` runs the rest.
-FIRST = ("v1", pytest.param("v2", marks=pytest.mark.thorough))
-SECOND = (pytest.param("v1", marks=pytest.mark.thorough), "v2")
 MNIST = Path(os.environ["SAGEMAKER_EMULATOR_TEST_DATA"], "mnist").resolve()
 
 Open = Callable[[str], Shell]
@@ -193,7 +190,7 @@ def chainer(shell: Shell, digits: Digits, *tables: Mapping[Path, Mapping[str, st
     return run
 
 
-@pytest.mark.parametrize("version", SECOND)
+@pytest.mark.parametrize("version", ["v1", "v2"])
 def test_mxnet_trains_and_deploys(
     version: str, shell: Open, digits: Digits, emulator: Emulator
 ) -> None:
@@ -206,7 +203,7 @@ def test_mxnet_trains_and_deploys(
     )
 
 
-@pytest.mark.parametrize("version", FIRST)
+@pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_model_trained_in_the_notebook_is_deployed(
     version: str, shell: Open, digits: Digits
 ) -> None:
@@ -222,20 +219,17 @@ def test_a_model_trained_in_the_notebook_is_deployed(
     assert accuracy(run) >= 0.965
 
 
-@pytest.mark.parametrize("version", FIRST)
+@pytest.mark.parametrize("version", ["v1", "v2"])
 def test_chainer_trains_plots_and_deploys(version: str, shell: Open, digits: Digits) -> None:
     measured(chainer(shell(version), digits, REMOTE))
 
 
-@pytest.mark.thorough
 @pytest.mark.usefixtures("local_mode")
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_mxnet_trains_and_deploys_in_local_mode(version: str, shell: Open, digits: Digits) -> None:
-    """Version 1 of the SDK runs it in test_notebook_instance.py each time."""
     measured(train_and_deploy(shell(version), digits))
 
 
-@pytest.mark.thorough
 @pytest.mark.usefixtures("local_mode")
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_chainer_trains_plots_and_deploys_in_local_mode(
