@@ -1,10 +1,12 @@
 """Endpoints with accelerators on real containers: what serves, and when memory ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from endpoint_data import refusal
-from running_emulator import IMAGE, LABEL, Emulator, engine, eventually, start
+from endpoint_data import answers, refusal
+from running_emulator import IMAGE, LABEL, ROLE, Emulator, engine, eventually, start
+
+from emulator.accelerators.types import LOCAL
 
 pytestmark = pytest.mark.docker
 
@@ -14,13 +16,18 @@ TOO_MUCH = 3 * 2**29  # bytes; the accelerator has 2**30
 
 
 @pytest.fixture(scope="module")
-def emulator(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator with one accelerator, and an image that can use it."""
+def capable(image: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Build an image that can use accelerators."""
     client = engine()
     dockerfile = tmp_path_factory.mktemp("image") / "Dockerfile"
     dockerfile.write_text(f"FROM {IMAGE}\nLABEL {LABEL}accelerator-framework=mxnet\n")
     client.images.build(path=str(dockerfile.parent), tag=CAPABLE, rm=True)
     client.close()
+
+
+@pytest.fixture(scope="module")
+def emulator(capable: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator with one accelerator."""
     running = start(tmp_path_factory.mktemp("accelerated"), "--attach-accelerator", MEDIUM)
     yield running
     running.stop()
@@ -106,3 +113,35 @@ def test_what_is_attached_is_too_small_so_that_the_cpu_serves(emulator: Emulator
         " accelerator holds it (attached: ml.eia1.medium)."
     )
     emulator.delete(name)
+
+
+@pytest.mark.usefixtures("capable")
+def test_after_a_restart_an_endpoint_is_on_its_notebook_instances_accelerator_again(
+    launched: Callable[..., Emulator],
+) -> None:
+    def serves() -> bool:
+        found = sagemaker.describe_notebook_instance(NotebookInstanceName="desk")
+        return bool(found["NotebookInstanceStatus"] == "InService")
+
+    running = launched()
+    sagemaker = running.client("sagemaker")
+    sagemaker.create_notebook_instance(
+        NotebookInstanceName="desk",
+        InstanceType="ml.t2.medium",
+        RoleArn=ROLE,
+        AcceleratorTypes=[MEDIUM],
+    )
+    eventually(serves, what="the notebook instance is in service")
+    name = deploy(running, accelerator=LOCAL)
+    tag = {"sagemaker-emulator:accelerator/V1": f"{LOCAL} = {MEDIUM} at notebook-instance/desk"}
+    assert tags(running, name) == tag
+    assert running.stop() == 0
+
+    running = launched()
+    sagemaker = running.client("sagemaker")
+    eventually(lambda: answers(running, name), what="the endpoint serves again")
+    assert serves()
+    assert tags(running, name) == tag
+    [container] = running.containers(name=name)
+    assert container.attrs["HostConfig"]["Memory"] == 2**30
+    assert not [line for line in lines(running, name) if "runs on the CPU" in line]
