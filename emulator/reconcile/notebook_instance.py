@@ -383,10 +383,8 @@ def _owner(scope: Scope, name: str) -> str:
 
 def _devices(record: Record, *, at: float) -> list[Device]:
     """Return an instance's accelerators, as a start at `at` (epoch seconds) brings them."""
-    begun, host = (
-        f"{_owner(record.scope, record.name)}/{at:.3f}",
-        f"notebook-instance/{record.name}",
-    )
+    begun = f"{_owner(record.scope, record.name)}/{at:.3f}"
+    host = f"notebook-instance/{record.name}"
     return [
         Device(f"{begun}/{number}" if number else begun, kind, host=host, since=at)
         for number, kind in enumerate(record.document.get("AcceleratorTypes", []))
