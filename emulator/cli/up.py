@@ -82,18 +82,33 @@ def _leave_aws(environ: MutableMapping[str, str]) -> None:
 
 
 def _listen_to_signals() -> threading.Event:
-    """Return the event that the first signal sets; every later signal ends the process."""
-    asked = threading.Event()
+    """Return the event that the first signal sets; every later signal ends the process.
 
-    def hear(number: int, frame: FrameType | None) -> None:
+    The kernel hands a signal to any thread, and Python runs a signal's handler on the main thread
+    alone, which hears of it only when it next does something: waiting or joining, never. So a
+    thread reads the numbers that the interpreter itself writes, whichever thread was interrupted.
+    """
+    asked = threading.Event()
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    for number in _SIGNALS:
+        signal.signal(number, _go_on)
+    threading.Thread(target=_hear, args=(heard, asked), name="signals", daemon=True).start()
+    return asked
+
+
+def _go_on(number: int, frame: FrameType | None) -> None:
+    """Let the main thread go on: what a signal asks for is `_hear`'s to do."""
+
+
+def _hear(heard: int, asked: threading.Event) -> None:
+    while True:
+        (number,) = os.read(heard, 1)
         if asked.is_set():
             os.write(sys.stderr.fileno(), b"ended at once; containers may be left running\n")
             os._exit(128 + number)
         asked.set()
-
-    for number in _SIGNALS:
-        signal.signal(number, hear)
-    return asked
 
 
 def _configure_logging(level: str) -> None:

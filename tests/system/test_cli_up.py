@@ -1,5 +1,6 @@
 """`sagemaker-emulator up`, as a process: the ready line, signals, the lock, the port."""
 
+import ctypes
 import json
 import os
 import re
@@ -74,6 +75,15 @@ def test_one_line_tells_that_it_serves_and_a_signal_ends_it_cleanly(
     log = (tmp_path / "up.log").read_text().splitlines()
     assert log[-1].endswith(" INFO    stopped")
     assert "Traceback" not in "\n".join(log)
+
+
+def test_a_signal_that_another_thread_gets_ends_it_all_the_same(up) -> None:
+    process = up("--port", "0")
+    assert process.stdout.readline().startswith("ready ")
+    others = {int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()}
+    others.remove(process.pid)  # the main thread's number
+    assert ctypes.CDLL(None).tgkill(process.pid, min(others), signal.SIGTERM) == 0
+    assert process.wait(60) == 0
 
 
 def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_what_was_left(launched) -> None:
