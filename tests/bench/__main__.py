@@ -18,7 +18,7 @@ from tests.bench.measure import Row
 
 GROUPS = (
     *("startup", "jobs", "endpoints", "invocations", "describe"),
-    *("training", "predictions", "input-modes", "objects"),
+    *("training", "predictions", "input-modes", "staging", "objects"),
 )
 
 
@@ -39,6 +39,7 @@ def main() -> int:
             image_classification.predictions, engine, 2 if asked.quick else 3, 50
         ),
         "input-modes": partial(image_classification.input_modes, engine),
+        "staging": partial(rows.staging, repeats),
         "objects": partial(rows.objects, 1 if asked.quick else 3),
     }
     wanted = asked.group or [name for name in groups if name != "objects" or asked.s3]

@@ -1,6 +1,7 @@
 """What is measured, group by group; every group gives rows of the table."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from emulator.staging import Source, stage
+from emulator.storage import ScopedObjects, Storage
 from tests.bench.emulator import Emulator, client
 from tests.bench.engine import IMAGE, PORT, Engine
 from tests.bench.measure import Row, compare, milliseconds
@@ -21,24 +24,34 @@ from tests.bench.resources import BUCKET, Resources
 KILOBYTE = 1024
 MEGABYTE = 1024 * 1024
 _IDLE_SECONDS = 3.0
+_KEYS = range(10_000)
 
 
 def startup(repeats: int) -> Iterator[Row]:
-    """Start until ready, and memory when idle."""
+    """Start until ready, a command that needs no emulator, and memory when idle."""
 
     def ready() -> float:
         with Emulator() as emulator:
             return emulator.ready_ms
 
-    def python(code: str) -> float:
-        return milliseconds(partial(subprocess.run, [sys.executable, "-c", code], check=True))()
+    def python(*arguments: str) -> float:
+        command = [sys.executable, *arguments]
+        run = partial(subprocess.run, command, check=True, stdout=subprocess.DEVNULL)
+        return milliseconds(run)()
 
     yield compare(
         "start until ready",
         ready,
-        ("python -c pass", partial(python, "pass")),
+        ("python -c pass", partial(python, "-c", "pass")),
         repeats=repeats,
         goal=6,
+    )
+    yield compare(
+        "sagemaker-emulator --help",
+        partial(python, "-m", "emulator.cli", "--help"),
+        ("python -c 'import click'", partial(python, "-c", "import click")),
+        repeats=repeats,
+        goal=2,
     )
     with Emulator() as emulator:
         time.sleep(_IDLE_SECONDS)
@@ -161,6 +174,53 @@ def describe(engine: Engine, repeats: int) -> Iterator[Row]:
             repeats=repeats,
             goal=2,
         )
+
+
+def staging(repeats: int) -> Iterator[Row]:
+    """A channel of many objects, on its way from S3 to the container."""
+    with tempfile.TemporaryDirectory() as directory:
+        storage = Storage(Path(directory, "s3"))
+        try:
+            many = _Many(storage.objects())
+            target, links = Path(directory, "staged"), Path(directory, "links")
+
+            def staged() -> float:
+                shutil.rmtree(target, ignore_errors=True)
+                return milliseconds(partial(stage, many, Source(f"s3://{BUCKET}/many"), target))()
+
+            def linked() -> float:
+                shutil.rmtree(links, ignore_errors=True)
+                links.mkdir()
+                return milliseconds(lambda: [os.link(many.body, links / str(n)) for n in _KEYS])()
+
+            floor = ("os.link in a loop", linked)
+            yield compare("stage 10,000 objects", staged, floor, repeats=repeats, goal=2)
+        finally:
+            storage.close()
+
+
+class _Many:
+    """Ten thousand objects with one body: what is timed is staging, not S3."""
+
+    def __init__(self, objects: ScopedObjects) -> None:
+        objects.create_bucket_if_absent(BUCKET)
+        objects.put_bytes(BUCKET, "one", b"body")
+        self._objects = objects
+        self.body = objects.body(BUCKET, "one")
+
+    def bucket_exists(self, bucket: str) -> bool:
+        return self._objects.bucket_exists(bucket)
+
+    def list(self, bucket: str, prefix: str) -> Iterator[Any]:
+        one = self._objects.stat(bucket, "one")
+        for n in _KEYS:
+            yield type(one)(f"many/{n % 100}/{n}", one.size, one.etag, self.body)
+
+    def stat(self, bucket: str, key: str) -> Any:
+        return self._objects.stat(bucket, key)
+
+    def read_bytes(self, bucket: str, key: str) -> bytes:
+        return self._objects.read_bytes(bucket, key)
 
 
 def objects(repeats: int) -> Iterator[Row]:

@@ -179,9 +179,14 @@ def test_a_container_that_survives_a_process_killed_for_memory_is_known_by_it(
     assert state is not None
     assert state.running
     assert not launcher.lost_process("f" * 64)
-    began = clock.monotonic()
-    assert all(launcher.lost_process(handle) for _ in range(3))
-    assert clock.monotonic() - began < 1.0  # an endpoint that starts asks time and again
+    took = []
+    for _ in range(5):
+        began = clock.monotonic()
+        assert launcher.lost_process(handle)
+        took.append(clock.monotonic() - began)
+    # An endpoint that starts asks time and again. Once the first has waited for a second's end,
+    # each later one would wait a whole second.
+    assert min(took[1:]) < 0.5
 
 
 def test_a_container_that_outgrows_its_memory_is_marked(

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from emulator import clock
 from emulator.call import Scope
 from emulator.logs import LogLine, LogSink, capture, from_request
 from emulator.logs.capture import MAX_MESSAGE, split
@@ -36,10 +35,8 @@ def test_a_line_does_not_wait_for_the_next() -> None:
         yield LogLine(9.0, "last")
 
     thread = threading.Thread(target=capture, args=(slow(), arrived.put))
-    started = clock.monotonic()
     thread.start()
     first = arrived.get(timeout=5)
-    assert clock.monotonic() - started < 2
     last_may_come.set()
     thread.join(5)
     assert [line.text for line in first] == ["line 0", "line 1"]

@@ -328,7 +328,7 @@ def test_a_mirror_that_never_ends_is_waited_for_so_long_and_no_longer(
             start = clock.monotonic()
             s3_as().head_bucket(Bucket=WEST)
             s3_as().head_bucket(Bucket=IRELAND)
-            assert clock.monotonic() - start < 2
+            assert clock.monotonic() - start < 8, "it would be silent for good"
     assert "takes too long" in caplog.text
 
 
