@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from emulator.staging import Source, stage
-from emulator.storage import ScopedObjects, Storage
+from emulator.storage import Storage
 from tests.bench.emulator import Emulator, client
 from tests.bench.engine import IMAGE, PORT, Engine
 from tests.bench.measure import Row, compare, milliseconds
@@ -24,7 +24,7 @@ from tests.bench.resources import BUCKET, Resources
 KILOBYTE = 1024
 MEGABYTE = 1024 * 1024
 _IDLE_SECONDS = 3.0
-_KEYS = range(10_000)
+_OBJECTS = 10_000
 
 
 def startup(repeats: int) -> Iterator[Row]:
@@ -179,48 +179,30 @@ def describe(engine: Engine, repeats: int) -> Iterator[Row]:
 def staging(repeats: int) -> Iterator[Row]:
     """A channel of many objects, on its way from S3 to the container."""
     with tempfile.TemporaryDirectory() as directory:
+        target, links = Path(directory, "staged"), Path(directory, "links")
         storage = Storage(Path(directory, "s3"))
         try:
-            many = _Many(storage.objects())
-            target, links = Path(directory, "staged"), Path(directory, "links")
+            objects = storage.objects()
+            objects.create_bucket_if_absent(BUCKET)
+            for n in range(_OBJECTS):
+                objects.put_bytes(BUCKET, f"many/{n % 100}/{n}", b"body")
+            body = objects.body(BUCKET, "many/0/0")
 
             def staged() -> float:
                 shutil.rmtree(target, ignore_errors=True)
-                return milliseconds(partial(stage, many, Source(f"s3://{BUCKET}/many"), target))()
+                source = Source(f"s3://{BUCKET}/many")
+                return milliseconds(partial(stage, objects, source, target))()
 
             def linked() -> float:
                 shutil.rmtree(links, ignore_errors=True)
                 links.mkdir()
-                return milliseconds(lambda: [os.link(many.body, links / str(n)) for n in _KEYS])()
+                paths = [links / str(n) for n in range(_OBJECTS)]
+                return milliseconds(lambda: [os.link(body, path) for path in paths])()
 
             floor = ("os.link in a loop", linked)
             yield compare("stage 10,000 objects", staged, floor, repeats=repeats, goal=2)
         finally:
             storage.close()
-
-
-class _Many:
-    """Ten thousand objects with one body: what is timed is staging, not S3."""
-
-    def __init__(self, objects: ScopedObjects) -> None:
-        objects.create_bucket_if_absent(BUCKET)
-        objects.put_bytes(BUCKET, "one", b"body")
-        self._objects = objects
-        self.body = objects.body(BUCKET, "one")
-
-    def bucket_exists(self, bucket: str) -> bool:
-        return self._objects.bucket_exists(bucket)
-
-    def list(self, bucket: str, prefix: str) -> Iterator[Any]:
-        one = self._objects.stat(bucket, "one")
-        for n in _KEYS:
-            yield type(one)(f"many/{n % 100}/{n}", one.size, one.etag, self.body)
-
-    def stat(self, bucket: str, key: str) -> Any:
-        return self._objects.stat(bucket, key)
-
-    def read_bytes(self, bucket: str, key: str) -> bytes:
-        return self._objects.read_bytes(bucket, key)
 
 
 def objects(repeats: int) -> Iterator[Row]:

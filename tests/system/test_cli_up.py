@@ -77,23 +77,37 @@ def test_one_line_tells_that_it_serves_and_a_signal_ends_it_cleanly(
     assert "Traceback" not in "\n".join(log)
 
 
-def test_a_signal_that_another_thread_gets_ends_it_all_the_same(up) -> None:
-    process = up("--port", "0")
-    assert process.stdout.readline().startswith("ready ")
+def to_any_thread(process: "subprocess.Popen[str]") -> None:
+    process.send_signal(signal.SIGTERM)
+
+
+def to_another_thread(process: "subprocess.Popen[str]") -> None:
+    """Do to the process what the kernel may do with a signal: hand it to no main thread."""
     others = {int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()}
     others.remove(process.pid)  # the main thread's number
     assert ctypes.CDLL(None).tgkill(process.pid, min(others), signal.SIGTERM) == 0
+
+
+def test_a_signal_that_another_thread_gets_ends_it_all_the_same(
+    up: Callable[..., "subprocess.Popen[str]"],
+) -> None:
+    process = up("--port", "0")
+    assert process.stdout.readline().startswith("ready ")
+    to_another_thread(process)
     assert process.wait(60) == 0
 
 
-def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_what_was_left(launched) -> None:
+@pytest.mark.parametrize("send", [to_any_thread, to_another_thread])
+def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_what_was_left(
+    launched: Callable[..., Emulator], send: Callable[["subprocess.Popen[str]"], None]
+) -> None:
     running = launched()
     job = unique("deaf")
     running.train(job, shell="trap '' TERM; echo deaf; while :; do sleep 0.1; done")
     eventually(lambda: running.output(job), what="the container ignores SIGTERM")
     running.process.send_signal(signal.SIGTERM)
     eventually(lambda: "stopping" in running.log.read_text(), what="it is stopping")
-    running.process.send_signal(signal.SIGTERM)
+    send(running.process)
     assert running.process.wait(5) == 143
     running.kill()  # closes the helper's pipes and clients
     again = launched(state=running.state)
