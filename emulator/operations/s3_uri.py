@@ -1,29 +1,21 @@
-"""Where an S3 URI points; pure."""
+"""S3 URIs in requests: where they point, or a refusal that names the member."""
 
-from typing import NamedTuple
-
+from emulator import s3_uri
 from emulator.errors import ValidationException
-
-
-class Place(NamedTuple):
-    """A bucket and a key or key prefix in it."""
-
-    bucket: str
-    key: str
+from emulator.s3_uri import Place
 
 
 def parse(uri: str, path: str) -> Place:
     """Return what ``uri`` points at.
 
     Args:
-        uri: ``s3://bucket``, ``s3://bucket/`` or ``s3://bucket/key``.
+        uri: an ``s3://`` URI, or an ``https`` address of S3.
         path: the request member that holds it, for the refusal.
 
     Raises:
-        ValidationException: it is another URL; AWS also takes ``https`` ones.
+        ValidationException: it names no bucket of S3.
     """
-    scheme, separator, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not separator or not bucket:
-        raise ValidationException(f'{path} "{uri}" is not emulated yet. Use s3://bucket/key.')
-    return Place(bucket, key)
+    place = s3_uri.read(uri)
+    if place is None:
+        raise ValidationException(f'{path} "{uri}" names no bucket of S3. Use s3://bucket/key.')
+    return place

@@ -9,7 +9,7 @@ from emulator.errors import ResourceInUse, ValidationException
 from emulator.kinds import TRAINING_JOB
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle.training_job import FINAL, Event, Phase
-from emulator.operations import tags
+from emulator.operations import s3_uri, tags
 from emulator.operations.algorithms import with_metrics
 from emulator.operations.listing import Listing
 from emulator.operations.registry import operation
@@ -88,7 +88,8 @@ def _rejected(record: Record) -> str:
 
 def _artifacts(name: str, output: Document) -> str:
     """Return where the model will be (contract B3); an uncompressed one is a prefix."""
-    folder = f"{output['S3OutputPath'].rstrip('/')}/{name}/output"
+    bucket, prefix = s3_uri.parse(output["S3OutputPath"], "OutputDataConfig.S3OutputPath")
+    folder = "/".join(filter(None, (f"s3://{bucket}", prefix.rstrip("/"), name, "output")))
     uncompressed = output.get("CompressionType") == "NONE"
     return f"{folder}/model/" if uncompressed else f"{folder}/model.tar.gz"
 

@@ -7,16 +7,11 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from emulator import s3_uri
+
 # With the underscore, which old buckets have in their names.
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_REGION = r"[a-z]+(?:-[a-z]+)+-\d+"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-# S3's own hosts, old and new: s3.REGION, s3-REGION, s3.dualstack.REGION, s3-fips, s3-accelerate.
-# Its other planes (s3-control, s3-accesspoint, s3-outposts, s3express) have no bucket in the host.
-_BUCKET = re.compile(
-    rf"(?P<bucket>.+)\.s3(?:-fips|-accelerate|-external-1|-{_REGION})?"
-    rf"(?:\.dualstack)?(?:\.{_REGION})?"
-)
 
 
 @cache
@@ -40,6 +35,6 @@ def bucket_of(host: str, domains: Iterable[str]) -> str | None:
     """Return the bucket that a virtual-hosted host of S3 names, or None if it names none."""
     for domain in domains:
         if host.endswith("." + domain):
-            found = _BUCKET.fullmatch(host.removesuffix("." + domain))
-            return found["bucket"] if found else None
+            found = s3_uri.of_host(host.removesuffix("." + domain))
+            return found.bucket if found else None
     return None

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from emulator import s3_uri
 from emulator.errors import PermanentError, TemporaryError
+from emulator.s3_uri import Place
 
 T = TypeVar("T")
 
@@ -52,7 +54,7 @@ class Source:
     """The S3DataSource of one channel, and which host of how many asks.
 
     Attributes:
-        uri: ``s3://bucket/prefix`` or the manifest's URI.
+        uri: the prefix's or the manifest's, as `emulator.s3_uri` reads it.
         data_type: S3Prefix, ManifestFile or AugmentedManifestFile.
         distribution: FullyReplicated or ShardedByS3Key.
     """
@@ -221,11 +223,12 @@ def read_manifest(objects: Objects, uri: str) -> tuple[str, str, list[str]]:
     manifest = worded(objects.read_bytes, *split_uri(uri))
     try:
         first, *names = json.loads(manifest)
-        bucket, prefix = split_uri(first["prefix"])
-    except (ValueError, TypeError, KeyError):
+        start = first["prefix"]
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise PermanentError(f"{FAILED}'{uri}' is not a valid manifest file") from None
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(text, str) for text in (start, *names)):
         raise PermanentError(f"{FAILED}'{uri}' is not a valid manifest file")
+    bucket, prefix = split_uri(start)
     return bucket, prefix, names
 
 
@@ -239,13 +242,12 @@ def keep_manifest(objects: Objects, source: Source, target: Path) -> None:
         shutil.copyfile(worded(objects.stat, *split_uri(source.uri)).path, target)
 
 
-def split_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key of an ``s3://`` URI; raises PermanentError for anything else."""
-    scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not bucket:
+def split_uri(uri: str) -> Place:
+    """Return bucket and key of an S3 URI; raises PermanentError if it names no bucket of S3."""
+    place = s3_uri.read(uri)
+    if place is None:
         raise PermanentError(f"{FAILED}'{uri}' is not a valid S3 URI")
-    return bucket, key
+    return place
 
 
 def _paths(chosen: Iterable[tuple[str, ObjectLike]]) -> dict[str, ObjectLike]:

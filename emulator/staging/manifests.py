@@ -7,10 +7,10 @@ import json
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
 from emulator.errors import PermanentError
+from emulator.s3_uri import Place
 from emulator.staging.inputs import FAILED, ObjectLike, split_uri, worded
 
 _TRIES = 5
@@ -20,18 +20,6 @@ class Stored(Protocol):
     """What looking an object up takes."""
 
     def stat(self, bucket: str, key: str) -> ObjectLike: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an object is."""
-
-    bucket: str
-    key: str
-
-    @property
-    def uri(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
 
 
 def look_up(objects: Stored, place: Place) -> ObjectLike:
@@ -71,7 +59,7 @@ class AugmentedManifest:
         self._objects = objects
         self._attributes = tuple(attributes)
         self._offsets = array("Q")
-        self._file = opened(objects, Place(*split_uri(uri)))
+        self._file = opened(objects, split_uri(uri))
         try:
             self._index()
         except BaseException:
@@ -122,6 +110,6 @@ class AugmentedManifest:
 
 def _value(name: str, value: Any) -> Place | bytes:
     if name.endswith("-ref"):
-        return Place(*split_uri(str(value)))
+        return split_uri(str(value))
     # Half of a surrogate pair has no UTF-8 and goes as JSON's own escape.
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")

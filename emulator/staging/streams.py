@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from emulator.errors import PermanentError
+from emulator.s3_uri import Place
 from emulator.staging import recordio
 from emulator.staging.inputs import FAILED, ObjectLike, Objects, Source, read_manifest, split_uri
-from emulator.staging.manifests import AugmentedManifest, Place, look_up, opened
+from emulator.staging.manifests import AugmentedManifest, look_up, opened
 
 BLOCK = 1 << 20
 """Bytes read at a time; a multiple of four, as records need."""

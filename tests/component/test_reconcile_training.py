@@ -314,6 +314,22 @@ def test_checkpoints_removed_while_no_emulator_ran_are_removed_in_s3(world: Worl
     ]
 
 
+def test_https_addresses_of_s3_lead_to_the_same_objects(world: World) -> None:
+    host = "s3.us-east-1.amazonaws.com"
+    world.objects.put_bytes(BUCKET, "in/a", b"1")
+    data = channel("train", "in/")
+    data["DataSource"]["S3DataSource"]["S3Uri"] = f"https://{host}/{BUCKET}/in/"
+    world.create(
+        Behaviour(effect=writes),
+        InputDataConfig=[data],
+        OutputDataConfig={"S3OutputPath": f"https://{BUCKET}.{host}/out"},
+        CheckpointConfig={"S3Uri": f"https://{host}/{BUCKET}/ck/"},
+    )
+    assert world.run().phase == "Completed"
+    assert world.model() == ["algo-1"]
+    assert world.objects.object_exists(BUCKET, "ck/epoch-1")
+
+
 def test_restored_checkpoints_that_cannot_be_files_fail_the_download(world: World) -> None:
     world.objects.put_bytes(BUCKET, "ck/a", b"1")
     world.objects.put_bytes(BUCKET, "ck/a/b", b"2")

@@ -109,8 +109,35 @@ def test_a_manifest_names_objects_and_their_paths(objects: ScopedObjects, tmp_pa
 
 
 @pytest.mark.parametrize(
+    "spelt",
+    [
+        f"s3://{BUCKET}/",
+        f"https://s3.us-west-2.amazonaws.com/{BUCKET}/",
+        f"https://{BUCKET}.s3.amazonaws.com/",
+    ],
+)
+def test_every_spelling_of_a_place_leads_to_its_objects(
+    objects: ScopedObjects, tmp_path: Path, spelt: str
+) -> None:
+    put(objects, "p/a")
+    objects.put_bytes(BUCKET, "m", json.dumps([{"prefix": f"{spelt}p/"}, "a"]).encode())
+    for source in (Source(f"{spelt}p"), Source(f"{spelt}m", "ManifestFile")):
+        stage(objects, source, tmp_path / source.data_type)
+        assert files(tmp_path / source.data_type) == {"a": b"p/a"}
+
+
+@pytest.mark.parametrize(
     "manifest",
-    [b"", b"{}", b"[]", b'["a"]', b'[{"prefix": "x"}]', b'[{"prefix": "s3://data-bucket/"}, 1]'],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'["a"]',
+        b'[{"prefix": "x"}]',
+        b'[{"prefix": 5}]',
+        b'[{"prefix": "s3://data-bucket/"}, 1]',
+        b"[" * 100_000,
+    ],
 )
 def test_what_is_no_manifest_is_refused(
     objects: ScopedObjects, tmp_path: Path, manifest: bytes

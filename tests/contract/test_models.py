@@ -40,7 +40,10 @@ def test_a_list_of_one_container_behaves_as_primary(sagemaker):
     "container",
     [
         {"Image": "chainer:5"},
+        CONTAINER | {"ModelDataUrl": "https://s3.us-west-2.amazonaws.com/out/model.tar.gz"},
+        CONTAINER | {"ModelDataUrl": "https://out.s3-us-west-2.amazonaws.com/model.tar.gz"},
         _prefix("s3://out/tree/"),
+        _prefix("https://s3.amazonaws.com/out/tree/"),
         _prefix("s3://out/model.tar.gz", S3DataType="S3Object", CompressionType="Gzip"),
     ],
 )
@@ -124,7 +127,11 @@ _NO_ACCESS = (
         ),
         (
             {"Image": "i", "ModelDataUrl": "https://s3.amazonaws.com/out/model"},
-            'ModelDataUrl "https://s3.amazonaws.com/out/model" is not emulated yet.'
+            "Could not find model data at https://s3.amazonaws.com/out/model.",
+        ),
+        (
+            {"Image": "i", "ModelDataUrl": "https://example.com/out/model"},
+            'ModelDataUrl "https://example.com/out/model" names no bucket of S3.'
             " Use s3://bucket/key.",
         ),
         (

@@ -98,6 +98,14 @@ def test_a_job_needs_no_channel(sagemaker, job_request):
             {"S3OutputPath": "s3://out/a", "CompressionType": "NONE"},
             "s3://out/a/Job-1/output/model/",
         ),
+        (
+            {"S3OutputPath": "https://s3-us-west-2.amazonaws.com/out/a/"},
+            "s3://out/a/Job-1/output/model.tar.gz",
+        ),
+        (
+            {"S3OutputPath": "https://out.s3.us-west-2.amazonaws.com"},
+            "s3://out/Job-1/output/model.tar.gz",
+        ),
     ],
 )
 def test_the_place_of_the_artifacts_is_known_from_the_start(
@@ -246,6 +254,8 @@ def test_a_channel_without_objects_is_refused(
         {"S3Uri": "s3://data"},
         {"S3Uri": "s3://data/"},
         {"S3Uri": "s3://data/mn"},
+        {"S3Uri": "https://s3.us-west-2.amazonaws.com/data/mnist"},
+        {"S3Uri": "https://data.s3.amazonaws.com/mnist/train.npz"},
         {"S3Uri": "s3://data/mnist/train.npz"},
         {"S3Uri": "s3://data/mnist/train.npz", "S3DataType": "ManifestFile"},
         {"S3DataDistributionType": "ShardedByS3Key"},
@@ -322,9 +332,9 @@ _FILE = {"TrainingInputMode": "File"}
             _NULL.format("inputDataConfig.1.member.dataSource.s3DataSource"),
         ),
         (
-            {"InputDataConfig": [_channel(S3Uri="https://s3.amazonaws.com/data/mnist")]},
+            {"InputDataConfig": [_channel(S3Uri="https://example.com/data/mnist")]},
             "InputDataConfig[].DataSource.S3DataSource.S3Uri"
-            ' "https://s3.amazonaws.com/data/mnist" is not emulated yet. Use s3://bucket/key.',
+            ' "https://example.com/data/mnist" names no bucket of S3. Use s3://bucket/key.',
         ),
         (
             {"ResourceConfig": {"InstanceType": "ml.m5.large", "KeepAlivePeriodInSeconds": 60}},

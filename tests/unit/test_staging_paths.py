@@ -62,13 +62,5 @@ def test_what_is_no_s3_uri_is_refused(uri: str) -> None:
         split_uri(uri)
 
 
-@pytest.mark.parametrize(
-    "uri, parts",
-    [("s3://b", ("b", "")), ("s3://b/", ("b", "")), ("s3://b/a//c ", ("b", "a//c "))],
-)
-def test_an_s3_uri_keeps_its_key_as_it_is(uri: str, parts: tuple[str, str]) -> None:
-    assert split_uri(uri) == parts
-
-
 def test_a_source_has_sagemakers_defaults() -> None:
     assert Source.of({"S3Uri": "s3://b/p"}) == Source("s3://b/p", "S3Prefix", "FullyReplicated")
