@@ -38,17 +38,19 @@ def capture(
     sink: Callable[[Sequence[LogLine]], None],
     *,
     latency: float = LATENCY,
+    rewrite: Callable[[str], str] = str,
 ) -> None:
     """Hand the lines to `sink` in batches until they end.
 
-    A line waits at most about `latency` seconds, however slowly its successors come. Lines over
-    256 KB are split. What `lines` raises comes out of here after the lines before it went to the
-    sink; what `sink` raises comes out at once. Reading happens in a thread of its own.
+    A line waits at most about `latency` seconds, however slowly its successors come. Each goes
+    through `rewrite`, and lines over 256 KB are then split. What `lines` raises comes out of here
+    after the lines before it went to the sink; what `sink` raises comes out at once. Reading
+    happens in a thread of its own.
     """
     arrived: queue.Queue[LogLine | _End] = queue.Queue(WAITING_LINES)
     stopped = threading.Event()
     reader = threading.Thread(
-        target=_read, args=(lines, arrived, stopped), name="log-reader", daemon=True
+        target=_read, args=(lines, rewrite, arrived, stopped), name="log-reader", daemon=True
     )
     reader.start()
     try:
@@ -89,12 +91,15 @@ class _End:
 
 
 def _read(
-    lines: Iterable[Line], arrived: "queue.Queue[LogLine | _End]", stopped: threading.Event
+    lines: Iterable[Line],
+    rewrite: Callable[[str], str],
+    arrived: "queue.Queue[LogLine | _End]",
+    stopped: threading.Event,
 ) -> None:
     end = _End()
     try:
         for line in lines:
-            for text in split(line.text):
+            for text in split(rewrite(line.text)):
                 if not _offer(arrived, LogLine(line.at, text), stopped):
                     return
     except BaseException as error:

@@ -4,8 +4,11 @@ import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 logger = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,13 @@ def from_request(definitions: Iterable[Mapping[str, str]]) -> list[MetricDefinit
 def extract(definitions: Sequence[MetricDefinition], line: str) -> list[tuple[str, float]]:
     """Return every value that a line holds, in the order of the definitions.
 
-    A match whose first group is no number is no value.
+    A match whose first group is no finite number in decimal digits is no value, so that a job
+    whose loss becomes ``nan`` keeps the last number before that.
     """
     found = []
     for definition in definitions:
         for match in definition.pattern.finditer(line):
-            try:
-                found.append((definition.name, float(match[1])))
-            except (TypeError, ValueError):
-                continue
+            # Python would take more for a number, such as nan and 1_000.
+            if match[1] and _NUMBER.fullmatch(match[1]) and isfinite(value := float(match[1])):
+                found.append((definition.name, value))
     return found

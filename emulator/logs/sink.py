@@ -42,7 +42,7 @@ class LogSink:
     def append(self, scope: Scope, group: str, stream: str, lines: Sequence[LogLine]) -> None:
         """Append lines in their order; makes the group and the stream if need be.
 
-        CloudWatch has no empty messages: an empty line is kept as one space. Tabs stay tabs.
+        CloudWatch has no empty messages: an empty line is kept as one space.
         """
         self._service.put_log_lines(
             scope, group, stream, [LogLine(line.at, line.text or " ") for line in lines]

@@ -38,6 +38,7 @@ class Followers:
         sink: Callable[[Sequence[LogLine]], None],
         since: float,
         ended: Callable[[], None],
+        rewrite: Callable[[str], str] = str,
     ) -> None:
         """Pass on what the container writes after `since`; a second call changes nothing.
 
@@ -48,6 +49,7 @@ class Followers:
             sink: takes lines in the order written.
             since: epoch seconds of the last line that an earlier run has passed on, else 0.
             ended: called once, when the last line has been passed on.
+            rewrite: makes of each line what is passed on.
         """
         with self._guard:
             if handle in self._followers:
@@ -55,7 +57,7 @@ class Followers:
             follower = self._followers[handle] = _Follower()
             follower.thread = threading.Thread(
                 target=self._run,
-                args=(follower, handle, sink, since, ended),
+                args=(follower, handle, sink, since, ended, rewrite),
                 name=f"logs {handle[:12]}",
                 daemon=True,
             )
@@ -88,13 +90,14 @@ class Followers:
         sink: Callable[[Sequence[LogLine]], None],
         since: float,
         ended: Callable[[], None],
+        rewrite: Callable[[str], str],
     ) -> None:
         def counted(lines: Sequence[LogLine]) -> None:
             sink(lines)
             follower.batches += 1
 
         try:
-            capture(self._launcher.logs(handle, since=since), counted)
+            capture(self._launcher.logs(handle, since=since), counted, rewrite=rewrite)
         except EmulatorError as error:
             log.warning("container %s: its output can't be read: %s", handle[:12], error)
             with self._guard:

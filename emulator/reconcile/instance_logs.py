@@ -8,7 +8,7 @@ from emulator.call import Record, Scope
 from emulator.clock import now
 from emulator.errors import EmulatorError
 from emulator.launch.driver import Launcher, Observed
-from emulator.logs import LogSink
+from emulator.logs import LogSink, without_controls
 from emulator.reconcile import labels, notices
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.last_words import last_words
@@ -78,6 +78,7 @@ class InstanceLogs:
             sink=lambda lines: self._logs.append(self._scope, group, stream, lines),
             since=0.0 if new else self._logs.last(self._scope, group, stream),
             ended=lambda: self._wake(self._scope, self._name),
+            rewrite=without_controls,
         )
 
     def obituary(self, observed: Observed | None) -> str:

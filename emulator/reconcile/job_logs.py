@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from emulator.call import Document, Record, Scope
 from emulator.launch.contract import training as contract
 from emulator.launch.driver import Launcher, Observed
-from emulator.logs import LogLine, LogSink, MetricDefinition, extract, from_request
+from emulator.logs import (
+    LogLine,
+    LogSink,
+    MetricDefinition,
+    extract,
+    from_request,
+    without_controls,
+)
 from emulator.reconcile import labels, notices
 from emulator.reconcile.follow import Followers
 
@@ -61,6 +68,7 @@ class JobLogs:
                 # Warnings are no lines of the container, whose clock may be behind this one.
                 since=last if last > _announced_at(record) else 0.0,
                 ended=lambda: self._wake(record.scope, record.name),
+                rewrite=without_controls,
             )
 
     def finish(self, hosts: list[Observed]) -> None:
@@ -73,7 +81,7 @@ class JobLogs:
         definitions, last = _metric_definitions(record), dict[str, Document]()
         for host in hosts if definitions else []:
             for line in self._launcher.logs(host.handle, follow=False):
-                for name, value in extract(definitions, line.text):
+                for name, value in extract(definitions, without_controls(line.text)):
                     last[name] = {"MetricName": name, "Value": value, "Timestamp": line.at}
         return {"FinalMetricDataList": list(last.values())} if last else {}
 

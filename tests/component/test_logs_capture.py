@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from emulator.call import Scope
-from emulator.logs import LogLine, LogSink, capture, from_request
+from emulator.logs import LogLine, LogSink, capture, from_request, without_controls
 from emulator.logs.capture import MAX_MESSAGE, split
 
 SCOPE = Scope("123456789012", "us-east-1")
@@ -97,6 +97,30 @@ class Recorder:
         dimensions: object,
     ) -> None:
         self.values.append((name, value, at))
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ("[0]\ttrain-rmse:0.5\r", "[0]#011train-rmse:0.5#015"),
+        ("\x1b[31mred\x1b[0m", "#033[31mred#033[0m"),
+        ("\0\x01\x1f\x7f", "#000#001#037#177"),
+        ("größer 😀 \ufffd \u00a0 \x85", "größer 😀 \ufffd \u00a0 \x85"),
+    ],
+)
+def test_control_characters_are_shown_in_octal(text: str, shown: str) -> None:
+    batches: list[Sequence[LogLine]] = []
+    capture([LogLine(1.0, text)], batches.append, rewrite=without_controls)
+    assert batches == [[LogLine(1.0, shown)]]
+
+
+def test_a_line_that_grows_is_split_for_its_new_length() -> None:
+    batches: list[Sequence[LogLine]] = []
+    capture([LogLine(1.0, "\r" * MAX_MESSAGE)], batches.append, rewrite=without_controls)
+    texts = [line.text for batch in batches for line in batch]
+    assert [len(text) for text in texts] == [MAX_MESSAGE] * 4
 
 
 def test_an_empty_line_is_kept_as_a_space() -> None:

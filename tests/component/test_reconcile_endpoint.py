@@ -50,6 +50,13 @@ def test_a_pass_too_many_changes_nothing(world: World) -> None:
     assert world.route() is route, "an unchanged route is not published again"
 
 
+def test_control_characters_of_a_container_are_shown_in_octal(world: World) -> None:
+    said = "1 \tjava.lang.Error\r"
+    world.launcher.images["tabs"] = Behaviour(run_for=None, output=(said,), handler=Ping)
+    world.create("tabs")
+    world.until(lambda: "1 #011java.lang.Error#015" in [line.text for line in world.written.lines])
+
+
 def test_a_route_stands_before_the_endpoint_is_in_service(world: World) -> None:
     world.create()
     while world.record().phase == "Creating":

@@ -314,6 +314,26 @@ def test_checkpoints_removed_while_no_emulator_ran_are_removed_in_s3(world: Worl
     ]
 
 
+def test_metrics_are_found_in_what_the_log_shows_and_are_numbers(world: World) -> None:
+    world.create(
+        Behaviour(output=("[0]\ttrain-rmse:0.5\r", "[1]\ttrain-rmse:0.25", "[2]\ttrain-rmse:nan")),
+        AlgorithmSpecification={
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [
+                {"Name": "rmse", "Regex": r".*\[[0-9]+\]#011train-rmse:(\S+?)(?:#015)?$"},
+                {"Name": "tab", "Regex": r"\ttrain-rmse:(\S+)"},
+            ],
+        },
+    )
+    record = world.run()
+    shown = ["[0]#011train-rmse:0.5#015", "[1]#011train-rmse:0.25", "[2]#011train-rmse:nan"]
+    assert world.written.texts() == [shown]
+    assert world.written.metrics == [0.5, 0.25]
+    (metric,) = record.document["FinalMetricDataList"]
+    assert (metric["MetricName"], metric["Value"]) == ("rmse", 0.25)
+
+
 def test_https_addresses_of_s3_lead_to_the_same_objects(world: World) -> None:
     host = "s3.us-east-1.amazonaws.com"
     world.objects.put_bytes(BUCKET, "in/a", b"1")
