@@ -5,6 +5,7 @@ first requests, which wait for just the part that they need.
 """
 
 import logging
+import re
 import shutil
 import socket
 import threading
@@ -51,6 +52,7 @@ from emulator.reconcile.training_job import TrainingJobs
 from emulator.routing import RoutingTable
 from emulator.serving import Server
 from emulator.settings import Settings
+from emulator.state_files import StateDamaged
 from emulator.storage import Storage
 from emulator.store.database import Database
 from emulator.store.documents import Documents
@@ -125,7 +127,7 @@ class Assembly:
         self._url_for_containers = ""
         self._on_failure: Callable[[], object] | None = None
         self.failure: PermanentError | None = None
-        """Why this emulator can never run a container; set before `on_failure` is called."""
+        """Why this emulator is of no use; set before `on_failure` is called."""
 
     @property
     def url(self) -> str:
@@ -333,7 +335,11 @@ class Assembly:
 
     def _come_up(self) -> None:
         """Reach the engine, take over what an earlier run left, and begin to reconcile."""
-        self.storage.wait()  # it imports what the engine's client imports too; see _pages
+        try:
+            self.storage.wait()  # it imports what the engine's client imports too; see _pages
+        except PermanentError as error:
+            self._fail(error)
+            return
         model.sagemaker()
         complained = False
         while not self._closing.is_set():
@@ -345,15 +351,18 @@ class Assembly:
                     complained = True
                 self._closing.wait(ENGINE_RETRY)
             except PermanentError as error:
-                self.failure = error
-                if self._on_failure:
-                    self._on_failure()
+                self._fail(error)
                 return
             except Exception:
                 log.exception("the emulator can't take over what an earlier run left")
                 return
             else:
                 return
+
+    def _fail(self, error: PermanentError) -> None:
+        self.failure = error
+        if self._on_failure:
+            self._on_failure()
 
     def _take_over(self) -> None:
         self.launcher.check_shared(self.state)
@@ -390,7 +399,7 @@ def assemble(settings: Settings) -> Assembly:
     """Return the emulator that the settings describe; nothing serves yet.
 
     Raises:
-        PermanentError: a newer release wrote the state.
+        PermanentError: a newer release wrote the state, or a file of it is damaged.
     """
     return Assembly(settings)
 
@@ -406,9 +415,15 @@ def _limits(settings: Settings) -> Limits:
 def _instance(state: Path) -> str:
     """Return the id that labels this state directory's containers, made up at its first use."""
     path = state / "instance"
-    if not path.exists():
-        path.write_text(token(8))
-    return path.read_text().strip()
+    try:
+        if not path.exists() or not path.stat().st_size:
+            path.write_text(token(8))
+        found = path.read_text(errors="replace").strip()
+    except OSError as error:
+        raise StateDamaged(path, error.strerror) from error
+    if not re.fullmatch("[0-9a-f]+", found):
+        raise StateDamaged(path, "it is no id of containers")
+    return found
 
 
 def _free_port(host: str) -> int:

@@ -59,6 +59,7 @@ def claimed(state: Path) -> Iterator[Claim]:
     """
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _hide_from_git(state)
         descriptor = os.open(state / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as problem:
         raise StateUnusable(
@@ -72,6 +73,12 @@ def claimed(state: Path) -> Iterator[Claim]:
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _hide_from_git(state: Path) -> None:
+    """Keep a project's repository from taking the state in, where the directory is all ours."""
+    if not any(state.iterdir()):
+        (state / ".gitignore").write_text("# made by sagemaker-emulator\n*\n")
 
 
 def holder(state: Path) -> Holder | None:

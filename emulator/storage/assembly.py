@@ -11,12 +11,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from wsgiref.types import StartResponse
 
+from emulator import state_files
 from emulator.call import Scope
+from emulator.errors import PermanentError
 from emulator.storage.objects import ScopedObjects
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 _ISSUED = ("AKIA", "ASIA")
 """How the ids of issued keys start; others are not looked up, so that they wait for nothing."""
+
+_FILES = ("s3/index.sqlite", "logs/lines.sqlite", "logs/metrics.sqlite")
 
 SERVICES = frozenset({"ecr", "iam", "logs", "monitoring", "s3", "sagemaker", "sns", "sts"})
 
@@ -54,6 +59,7 @@ class Storage:
 
     Raises:
         RuntimeError: another Storage of this process is still open.
+        StateDamaged: one of its files is not what it wrote.
     """
 
     _open = threading.Lock()
@@ -66,6 +72,8 @@ class Storage:
         default_region: str = "us-east-1",
         sample_data: str = "auto",
     ) -> None:
+        for file in _FILES:
+            state_files.check(root / file)
         if not Storage._open.acquire(blocking=False):
             raise RuntimeError("another Storage is open; moto has one state per process")
         self.root = root
@@ -94,13 +102,14 @@ class Storage:
         from emulator.storage.samples import SampleBuckets
         from emulator.storage.streams import LogStreams
 
-        s3 = S3(self.root / "s3")
+        index, lines, values = (self.root / file for file in _FILES)
+        s3 = S3(index.parent)
         source = DigitSource(self._sample_data, self.root / "mnist")
         samples = SampleBuckets(s3, source, self.default_scope.account)
         # One lock for all of moto: its services write into each other, Logs exports into S3.
         lock = s3.lock
-        streams = LogStreams(self.root / "logs" / "lines.sqlite", lock)
-        metrics = Metrics(self.root / "logs" / "metrics.sqlite", lock)
+        streams = LogStreams(lines, lock)
+        metrics = Metrics(values, lock)
 
         def after(service: str, scope: Scope, operation: str) -> None:
             streams.after(service, scope, operation)
@@ -195,13 +204,15 @@ class Storage:
     def close(self) -> None:
         """Write what is pending and free the process for another Storage."""
         try:
-            parts = self._ready()
-            parts.samples.close()
-            with parts.lock:
-                parts.s3.close()
-                parts.streams.close()
-                parts.metrics.close()
-                _forget_backends()
+            # What could not be loaded has nothing pending, and was told to who waited for it.
+            with suppress(PermanentError):
+                parts = self._ready()
+                parts.samples.close()
+                with parts.lock:
+                    parts.s3.close()
+                    parts.streams.close()
+                    parts.metrics.close()
+                    _forget_backends()
         finally:
             Storage._open.release()
 

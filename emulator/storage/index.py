@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from emulator.state_files import told
 from emulator.storage.database import connect
 
 _SCHEMA = """
@@ -40,6 +41,7 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
+        self._path = path
         self._connection = connect(path, _SCHEMA)
 
     def write(self, statements: Iterable[tuple[str, Row]]) -> None:
@@ -51,7 +53,7 @@ class Index:
 
     def rows(self, table: str) -> Iterator[tuple[Any, ...]]:
         """Yield every row of a table of the schema."""
-        with self._lock:
+        with self._lock, told(self._path):
             yield from self._connection.execute(f"SELECT * FROM {table}")
 
     def clear(self) -> None:

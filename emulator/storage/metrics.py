@@ -10,6 +10,7 @@ from typing import Any
 from moto.cloudwatch.models import cloudwatch_backends
 
 from emulator.call import Scope
+from emulator.state_files import told
 from emulator.storage.database import connect
 
 # What a restart brings back; moto keeps every value in memory.
@@ -34,7 +35,8 @@ class Metrics:
     def __init__(self, path: Path, lock: threading.RLock) -> None:
         self._lock = lock
         self._connection = connect(path, _SCHEMA)
-        self._load()
+        with told(path):
+            self._load()
 
     def put(
         self,

@@ -12,6 +12,7 @@ from typing import Protocol
 from moto.logs.models import logs_backends
 
 from emulator.call import Scope
+from emulator.state_files import told
 from emulator.storage.database import connect
 
 # What a restart brings back of one stream; moto keeps every line in memory.
@@ -51,7 +52,8 @@ class LogStreams:
         self._lock = lock
         self._connection = connect(path, _SCHEMA)
         self._ids: dict[tuple[str, str, str, str], int] = {}
-        self._load()
+        with told(path):
+            self._load()
 
     def put(self, scope: Scope, group: str, stream: str, lines: Sequence[Line]) -> None:
         """Append lines; makes the group and the stream if need be, even for no lines."""

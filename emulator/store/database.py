@@ -1,8 +1,4 @@
-"""The SQLite file: one connection behind one lock, write-ahead logging, numbered migrations.
-
-NORMAL synchronisation survives a kill of the process at any moment; a power loss may lose the last
-commits but never corrupts the file.
-"""
+"""The SQLite file: one connection behind one lock, numbered migrations."""
 
 import sqlite3
 import threading
@@ -10,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from emulator.errors import PermanentError
+from emulator.state_files import StateTooNew, opened, told
 
 MIGRATIONS = (
     """
@@ -39,19 +35,23 @@ class Database:
         """Open `path`, creating and migrating it as needed.
 
         Raises:
-            PermanentError: a newer release wrote the file.
+            StateTooNew: a newer release wrote the file.
+            StateDamaged: it can't be read or written, now or whenever it is used.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._path = path
+        self._connection = opened(path)
         self._lock = threading.RLock()
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._migrate(path)
+        try:
+            with told(path):
+                self._migrate()
+        except BaseException:
+            self._connection.close()
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the writer; commit at the end, roll back if the block raises."""
-        with self._lock:
+        with self._lock, told(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -62,21 +62,17 @@ class Database:
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """Return all rows of a read."""
-        with self._lock:
+        with self._lock, told(self._path):
             return self._connection.execute(query, values).fetchall()
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
 
-    def _migrate(self, path: Path) -> None:
+    def _migrate(self) -> None:
         (found,) = self._connection.execute("PRAGMA user_version").fetchone()
         if found > len(MIGRATIONS):
-            self._connection.close()
-            raise PermanentError(
-                f"{path} was written by a newer release of the emulator (schema {found}, this one"
-                f" knows {len(MIGRATIONS)}). Upgrade sagemaker-emulator, or choose another --state."
-            )
+            raise StateTooNew(self._path, found, len(MIGRATIONS))
         for number, script in enumerate(MIGRATIONS[found:], start=found + 1):
             # executescript commits what is open first, so the version travels in the same script.
             self._connection.executescript(

@@ -88,3 +88,23 @@ def test_a_path_that_is_a_file_is_refused_with_the_mend(tmp_path: Path) -> None:
         claimed(tmp_path / "file" / "state"),
     ):
         pass
+
+
+def test_git_takes_nothing_of_a_state_directory_and_is_told_nothing_of_a_shared_one(
+    tmp_path: Path,
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    with claimed(tmp_path / ".sagemaker-emulator"):
+        pass
+    (tmp_path / ".sagemaker-emulator" / "resources.sqlite").write_text("")
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "code.py").write_text("")
+    with claimed(tmp_path / "shared"):
+        pass
+    seen = subprocess.run(
+        ["git", "-C", str(tmp_path), "status", "--porcelain", "--untracked-files=all"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert seen.stdout.split() == ["??", "shared/code.py", "??", "shared/emulator.lock"]
