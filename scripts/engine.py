@@ -11,6 +11,7 @@ no known socket answers. Doing it twice equals doing it once.
 """
 
 import argparse
+import getpass
 import http.client
 import os
 import shutil
@@ -100,6 +101,22 @@ def usual_sockets(environment: Mapping[str, str]) -> Iterator[Path]:
     yield Path("/run/podman/podman.sock")
 
 
+def is_socket(path: Path) -> bool:
+    """Tell whether a socket is there; what this user may not look into has none for them."""
+    try:
+        return path.is_socket()
+    except OSError:
+        return False
+
+
+def group_of(path: Path) -> str:
+    """Return the name of the group that a file belongs to, its number if it has no name."""
+    try:
+        return path.group()
+    except KeyError:
+        return str(path.stat().st_gid)
+
+
 def find(environment: Mapping[str, str]) -> str | None:
     """Return the DOCKER_HOST of the engine to use, or None if none answers.
 
@@ -120,7 +137,7 @@ def find(environment: Mapping[str, str]) -> str | None:
             "to use one on this machine."
         )
     for path in usual_sockets(environment):
-        if path.is_socket() and answers(f"unix://{path}"):
+        if is_socket(path) and answers(f"unix://{path}"):
             return f"unix://{path}"
     return None
 
@@ -130,12 +147,12 @@ def refuse_to_install() -> None:
     denied = [
         path
         for path in usual_sockets(os.environ)
-        if path.is_socket() and not os.access(path, os.R_OK | os.W_OK)
+        if is_socket(path) and not os.access(path, os.R_OK | os.W_OK)
     ]
     if denied:
         raise Refused(
             f"{denied[0]} is not accessible to this user. Either: sudo usermod --append --groups "
-            f"docker {os.environ.get('USER', '$USER')}, then log in again; or run this as root."
+            f"{group_of(denied[0])} {getpass.getuser()}, then log in again; or run this as root."
         )
     if sys.platform == "darwin":
         raise Refused("No container engine answers. Start Docker Desktop, colima or Rancher.")

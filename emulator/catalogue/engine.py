@@ -11,7 +11,7 @@ from docker.errors import DockerException
 from requests import RequestException
 
 from emulator.errors import PermanentError
-from emulator.sockets import engine_sockets
+from emulator.sockets import closed_socket, engine_sockets, is_socket, way_in
 
 _API_TIMEOUT_SECONDS = 900
 
@@ -21,7 +21,7 @@ def engine() -> Iterator[Any]:
     """Give a client of the engine that DOCKER_HOST names, else of the first one that answers.
 
     Raises:
-        PermanentError: no engine answers, and says how to start one; or it refused a request.
+        PermanentError: no engine answers, and says what to do; or it refused a request.
     """
     client = _connect()
     try:
@@ -38,7 +38,7 @@ def _connect() -> Any:
     reason: object = "no socket"
     for host in hosts:
         path = host.removeprefix("unix://")
-        if path != host and not Path(path).is_socket():
+        if path != host and not is_socket(Path(path)):
             continue
         try:
             return docker.from_env(
@@ -46,7 +46,9 @@ def _connect() -> Any:
             )
         except (DockerException, OSError) as problem:
             reason = problem
+    if closed := closed_socket(os.environ):
+        raise PermanentError(f"{closed} is closed to this user. To mend it: {way_in(closed)}.")
     where = f" at DOCKER_HOST={explicit}" if explicit else ""
     raise PermanentError(
-        f"No container engine answers{where} ({reason}). Start one with: make engine"
+        f"No container engine answers{where} ({reason}). Run `sagemaker-emulator doctor`."
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from emulator import sockets
 from emulator.cli import claim, local_mode, ports
 from emulator.cli.finding import Finding
 from emulator.cli.flags import with_settings
@@ -54,6 +55,9 @@ def check_engine(settings: Settings) -> Finding:
     try:
         version = engine.get("/version")
     except EmulatorError as problem:
+        if closed := sockets.closed_socket(os.environ):
+            text = f"{closed} is closed to this user"
+            return Finding("engine", False, text, sockets.way_in(closed))
         return Finding("engine", False, str(problem), "make engine")
     finally:
         engine.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import PermanentError, TemporaryError
-from emulator.sockets import engine_sockets
+from emulator.sockets import engine_sockets, is_socket
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -231,7 +231,7 @@ def connect() -> "APIClient":
         candidates: list[dict[str, Any]] = [{**kwargs_from_env()}]
     else:
         paths = engine_sockets(os.environ)
-        candidates = [{"base_url": f"unix://{path}"} for path in paths if path.is_socket()]
+        candidates = [{"base_url": f"unix://{path}"} for path in paths if is_socket(path)]
     reason: object = "no engine's socket found"
     for candidate in candidates:
         try:
