@@ -6,6 +6,8 @@ second process, install signal handlers and write to stdout; here its worker is 
 (docs/decisions/0004-one-process-server.md). Sockets are bound here, without SO_REUSEPORT, so a
 port that is taken is an error and never a silent share.
 
+Granian hands over a request's header value as an empty one if it has any byte beyond ASCII.
+
 It never installs signal handlers, starts a process, changes the application's answers or knows
 what is served.
 """
@@ -238,8 +240,22 @@ class _Response:
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], object]:
         self.status = int(status[:3])
-        self.headers = headers
+        self.headers = [(name, _as_sent(value)) for name, value in headers]
         return self.written.append
+
+
+def _as_sent(value: str) -> str:
+    """Return a header's value such that granian, which writes UTF-8, sends the bytes meant.
+
+    WSGI spells each byte as the character of that number. Bytes that are no UTF-8 can't be sent:
+    the UTF-8 of those characters takes their place.
+    """
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
 
 
 class _Body:

@@ -42,21 +42,33 @@ def check_text(member: str, value: str) -> None:
 def check(member: str, value: str) -> None:
     """Raise ValidationError if the value breaks the model's constraints on a request member."""
     constraint = _constraints()[member]
-    broken = []
+    broken: list[str] = []
     if len(value) < constraint.shortest:
         broken.append(f"Member must have length greater than or equal to {constraint.shortest}")
     if constraint.longest is not None and len(value) > constraint.longest:
         broken.append(f"Member must have length less than or equal to {constraint.longest}")
     elif constraint.matches is not None and not constraint.matches.fullmatch(value):
-        broken.append(f"Member must satisfy regular expression pattern: {constraint.pattern}")
-    if not broken:
-        return
+        broken.append(_breaks_pattern(constraint))
+    if broken:
+        raise _violation(member, value, broken)
+
+
+def not_ascii(member: str) -> ValidationError:
+    """Return the error for a value that its pattern forbids and that did not get here."""
+    return _violation(member, "", [_breaks_pattern(_constraints()[member])])
+
+
+def _breaks_pattern(constraint: _Constraint) -> str:
+    return f"Member must satisfy regular expression pattern: {constraint.pattern}"
+
+
+def _violation(member: str, value: str, broken: list[str]) -> ValidationError:
     path = member[0].lower() + member[1:]
     items = "; ".join(
         f"Value '{value}' at '{path}' failed to satisfy constraint: {rule}" for rule in broken
     )
     noun = "error" if len(broken) == 1 else "errors"
-    raise ValidationError(f"{len(broken)} validation {noun} detected: {items}")
+    return ValidationError(f"{len(broken)} validation {noun} detected: {items}")
 
 
 @cache

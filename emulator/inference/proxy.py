@@ -31,16 +31,20 @@ RETURN_SECONDS = 10.0
 _DISCARD_LIMIT = 64 * 1024 * 1024
 _PIECE = 1024 * 1024
 
+_ATTRIBUTES = "HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES"
 _OPERATIONS = {
     "invocations": "InvokeEndpoint",
     "async-invocations": "InvokeEndpointAsync",
     "invocations-response-stream": "InvokeEndpointWithResponseStream",
+    "invocations-bidirectional-stream": "InvokeEndpointWithBidirectionalStream",
 }
+# What a header may not hold; a container's is passed on with blanks in their place (RFC 9110, 5.5).
+_CONTROLS = {code: " " for code in (*range(32), 127) if code != 9}
 # AWS strips every other header of the request and of the reply (contract C2).
 _FORWARDED = (
     ("CONTENT_TYPE", "Content-Type"),
     ("HTTP_ACCEPT", "Accept"),
-    ("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES", "X-Amzn-SageMaker-Custom-Attributes"),
+    (_ATTRIBUTES, "X-Amzn-SageMaker-Custom-Attributes"),
     ("HTTP_X_AMZN_SAGEMAKER_INFERENCE_ID", "X-Amzn-SageMaker-Inference-Id"),
     ("HTTP_X_AMZN_SAGEMAKER_SESSION_ID", "X-Amzn-SageMaker-Session-Id"),
 )
@@ -51,7 +55,7 @@ _RETURNED = (
     ("x-amzn-sagemaker-closed-session-id", "X-Amzn-SageMaker-Closed-Session-Id"),
 )
 _CHECKED = (
-    ("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES", "CustomAttributes", constraints.check_text),
+    (_ATTRIBUTES, "CustomAttributes", constraints.check_text),
     ("HTTP_X_AMZN_SAGEMAKER_INFERENCE_ID", "InferenceId", constraints.check),
     ("HTTP_X_AMZN_SAGEMAKER_SESSION_ID", "SessionId", constraints.check),
     ("HTTP_X_AMZN_SAGEMAKER_TARGET_VARIANT", "TargetVariant", constraints.check),
@@ -135,7 +139,7 @@ class Invocations:
         for name, returned in _RETURNED:
             value = reply.headers.get(name)
             if value is not None:
-                headers.append((returned, value))
+                headers.append((returned, value.translate(_CONTROLS)))
         start_response("200 OK", headers)
         return reply.body
 
@@ -215,7 +219,7 @@ class Invocations:
 
 def _endpoint(environ: Mapping[str, Any]) -> str:
     """Return the endpoint's name from the path of an InvokeEndpoint request."""
-    parts = environ["PATH_INFO"].split("/")
+    parts = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace").split("/")
     known = len(parts) == 4 and parts[1] == "endpoints" and environ["REQUEST_METHOD"] == "POST"
     operation = _OPERATIONS.get(parts[3]) if known else None
     if operation is None:
@@ -227,6 +231,10 @@ def _endpoint(environ: Mapping[str, Any]) -> str:
 
 def _check_headers(environ: Mapping[str, Any], endpoint: str) -> None:
     """Raise ValidationError for a header that breaks a constraint or does not fit the endpoint."""
+    if environ.get(_ATTRIBUTES) == "":
+        # The server shows a value with other bytes than ASCII as an empty one. The few clients that
+        # send an empty one on purpose are refused with those, lest attributes get lost in silence.
+        raise constraints.not_ascii("CustomAttributes")
     constraints.check_text("ContentType", environ.get("CONTENT_TYPE", ""))
     constraints.check_text("Accept", environ.get("HTTP_ACCEPT", ""))
     for key, member, check in _CHECKED:

@@ -3,6 +3,10 @@
 Knows enough of HTTP/1.1 to find where a reply ends: Content-Length, chunked, or the end of the
 connection. Everything has a limit: time by a deadline, the head and the body by size. It never
 parses a body, follows a redirect or retries; `emulator.inference.pool` decides about retries.
+
+A connection is kept only if nothing of this reply can still be on its way: what a container writes
+after the end of a reply would be taken for the beginning of the next one, which another client
+waits for.
 """
 
 import select
@@ -16,7 +20,11 @@ _CHUNK_LINE_LIMIT = 4 * 1024
 _READ_SIZE = 64 * 1024
 _LARGE_READ = 1024 * 1024
 _LARGE = 256 * 1024
-_NO_BODY = (204, 304)
+# Whatever their headers announce: 101 changes the protocol, the others never have a body.
+_NO_BODY = (101, 204, 304)
+# What may stand around a header's value; str.strip takes bytes of UTF-8 away, too.
+_BLANKS = " \t"
+_HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
 # Linux only; elsewhere there is nothing to set.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -150,32 +158,46 @@ class Connection:
             lines = self._buffer[:end].decode("latin-1").split("\r\n")
             self._buffer = self._buffer[end + 4 :]
             version, _, rest = lines[0].partition(" ")
-            if not version.startswith("HTTP/1.") or not _is_digits(rest[:3]):
+            code = rest.partition(" ")[0]
+            if not version.startswith("HTTP/1.") or len(code) != 3 or not _is_digits(code):
                 raise self._broken(f"not a status line: {lines[0][:80]!r}")
-            status = int(rest[:3])
+            status = int(code)
             if 100 <= status < 200 and status != 101:
                 continue  # an interim reply; the real one follows
-            headers = {}
-            for line in lines[1:]:
-                name, colon, value = line.partition(":")
-                if not colon:
-                    raise self._broken(f"not a header: {line[:80]!r}")
-                headers[name.strip().lower()] = value.strip()
-            connection = headers.get("connection", "").lower()
-            keeps = (
-                "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
-            )
-            return status, headers, keeps
+            headers = self._headers(lines[1:])
+            return status, headers, _keeps(version, headers)
+
+    def _headers(self, lines: list[str]) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        last = ""
+        for line in lines:
+            if last and line[:1] in (" ", "\t"):
+                # Old servers fold a long value into several lines.
+                headers[last] = f"{headers[last]} {line.strip(_BLANKS)}"
+                continue
+            name, colon, value = line.partition(":")
+            if not colon:
+                raise self._broken(f"not a header: {line[:80]!r}")
+            last, value = name.strip(_BLANKS).lower(), value.strip(_BLANKS)
+            if last == "content-length" and headers.get(last, value) != value:
+                raise self._broken("two Content-Lengths that differ")
+            headers[last] = value
+        return headers
 
     def _read_body(
         self, headers: dict[str, str], deadline: float, limit: int
     ) -> tuple[list[bytes], bool]:
         """Return the body and whether its end was marked, not just the connection's end."""
-        if self._status in _NO_BODY:
-            return [], True
-        if "chunked" in headers.get("transfer-encoding", "").lower():
-            return self._read_chunks(deadline, limit), True
         length = headers.get("content-length")
+        if self._status in _NO_BODY:
+            # Some servers send one all the same, perhaps only later.
+            return [], False
+        coding = headers.get("transfer-encoding", "identity").lower()
+        if coding == "chunked":
+            # With a Content-Length beside it, sender and reader may disagree about the end.
+            return self._read_chunks(deadline, limit), length is None
+        if coding != "identity":
+            raise self._broken(f"not a transfer coding that is known here: {coding[:80]!r}")
         if length is None:
             return self._read_to_end(deadline, limit), False
         if not _is_digits(length):
@@ -189,12 +211,9 @@ class Connection:
         total = 0
         while True:
             line = self._read_line(deadline).split(b";", 1)[0].strip()
-            try:
-                size = int(line, 16)
-            except ValueError:
-                raise self._broken("not a chunk") from None
-            if size < 0:
+            if not line or not _HEX_DIGITS.issuperset(line):
                 raise self._broken("not a chunk")
+            size = int(line, 16)
             if not size:
                 break
             total += size
@@ -296,6 +315,12 @@ def _remaining(deadline: float) -> float:
     if remaining <= 0:
         raise TooSlow
     return remaining
+
+
+def _keeps(version: str, headers: dict[str, str]) -> bool:
+    """Tell whether the container keeps the connection after its reply, by what it says."""
+    connection = headers.get("connection", "").lower()
+    return "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
 
 
 def _is_digits(text: str) -> bool:

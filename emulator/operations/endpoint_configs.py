@@ -1,7 +1,5 @@
 """Endpoint configurations: create, describe, list and delete; immutable, nothing runs for them."""
 
-from collections import Counter
-
 from emulator import arn as arns
 from emulator.call import Call, Document
 from emulator.clock import now
@@ -9,7 +7,12 @@ from emulator.errors import ValidationException
 from emulator.kinds import ENDPOINT_CONFIG, MODEL
 from emulator.operations import accelerated, tags
 from emulator.operations.listing import Listing
-from emulator.operations.refusals import Table, must_not_be_null, refuse_unemulated
+from emulator.operations.refusals import (
+    Table,
+    must_not_be_null,
+    refuse_unemulated,
+    require_distinct,
+)
 from emulator.operations.registry import operation
 
 LISTING = Listing(ENDPOINT_CONFIG, result="EndpointConfigs", name="EndpointConfigName")
@@ -86,9 +89,7 @@ def _check_variants(call: Call, variants: list[Document]) -> None:
         for member, spelling in _REQUIRED_OF_VARIANTS.items():
             if member not in variant:
                 must_not_be_null(f"productionVariants.{number}.member.{spelling}")
-    names = Counter(variant["VariantName"] for variant in variants)
-    if twice := [name for name, times in names.items() if times > 1]:
-        raise ValidationException(f"Production variant names must be unique: {', '.join(twice)}")
+    require_distinct((each["VariantName"] for each in variants), "Production variant names")
     for variant in variants:
         model = call.store.fetch(MODEL, call.scope, variant["ModelName"])
         accelerated.check(variant, model.document)

@@ -23,7 +23,12 @@ from emulator.lifecycle import endpoint as life
 from emulator.lifecycle.endpoint import IN_PROGRESS, Event, Phase
 from emulator.operations import tags
 from emulator.operations.listing import Listing
-from emulator.operations.refusals import Table, out_of_bounds, refuse_unemulated
+from emulator.operations.refusals import (
+    Table,
+    out_of_bounds,
+    refuse_unemulated,
+    require_distinct,
+)
 from emulator.operations.registry import operation
 
 LISTING = Listing(ENDPOINT, result="Endpoints", name="EndpointName", status="EndpointStatus")
@@ -103,6 +108,7 @@ def update_weights_and_capacities(call: Call, request: Document) -> Document:
         if variant.get("DesiredInstanceCount", 1) < 1:
             path = f"desiredWeightsAndCapacities.{number}.member.desiredInstanceCount"
             out_of_bounds(path, 0, "greater than or equal to 1")
+    require_distinct((each["VariantName"] for each in wanted), "Production variant names")
 
     def change(record: Record) -> tuple[str, Document]:
         _check_updatable(record)

@@ -4,7 +4,8 @@ A table names members whose behaviour is not emulated. A request that uses one o
 by name: to accept it would be to answer success for what is not done.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from emulator.call import Document
@@ -40,6 +41,16 @@ def out_of_bounds(path: str, value: float, rule: str) -> NoReturn:
         f"1 validation error detected: Value '{value}' at '{path}' failed to satisfy constraint:"
         f" Member must have value {rule}"
     )
+
+
+def require_distinct(names: Iterable[str], what: str) -> None:
+    """Refuse a request that gives two things one name, where only one could be meant.
+
+    Args:
+        what: the beginning of the sentence, such as 'Production variant names'.
+    """
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ValidationException(f"{what} must be unique: {', '.join(twice)}")
 
 
 def _values(part: Any, path: list[str]) -> Iterator[Any]:

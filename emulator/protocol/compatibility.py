@@ -33,11 +33,41 @@ Clients that ask are told so:
 - S3 refuses a request whose `ExpectedBucketOwner` is not the bucket's owner.
 
 Roles, users and keys are lost when the emulator stops.
+
+## Invocations
+
+- A value of `CustomAttributes` that is not ASCII is refused by its pattern, as AWS does. The HTTP
+  server can't tell it from an empty value, so that an empty one is refused, too; leave it out.
+  `ContentType` and `Accept` with other characters than ASCII count as not given.
+- What a container sets as `Content-Type` or `X-Amzn-SageMaker-Custom-Attributes` comes back byte
+  for byte if it is ASCII or UTF-8.
+
+## CloudWatch
+
+CloudWatch keeps what clients put there, what `MetricDefinitions` find and the emulator's own
+metrics of accelerators. Of the metrics that AWS keeps of endpoints in the namespace
+`AWS/SageMaker`, such as `Invocations` and `ModelLatency`, there are none yet: `GetMetricStatistics`
+and `GetMetricData` find no values, and an alarm on them sees no data.
+"""
+
+
+_PLANES = """\
+## SageMaker's other services
+
+They sign as SageMaker or nearly so, and `AWS_ENDPOINT_URL` leads their calls here, too. What is
+refused is answered as above, and the error names the operation.
+
+| service | native | refused |
+|---|---|---|
 """
 
 
 def page(
-    operations: Iterable[str], native: Iterable[str], delegated: Mapping[str, Iterable[str]]
+    operations: Iterable[str],
+    native: Iterable[str],
+    delegated: Mapping[str, Iterable[str]],
+    planes: Mapping[str, Iterable[str]],
+    native_of_planes: frozenset[str],
 ) -> str:
     """Return the page in Markdown.
 
@@ -45,6 +75,8 @@ def page(
         operations: all operations of the service model.
         native: those answered by the emulator itself.
         delegated: resource -> those of its operations that moto answers.
+        planes: SageMaker's other services -> their operations.
+        native_of_planes: those of them answered by the emulator itself.
     """
     everything, own = set(operations), set(native)
     theirs = {name for names in delegated.values() for name in names}
@@ -57,6 +89,12 @@ def page(
         "## Delegated\n\n| resource | operations |\n|---|---|\n"
         + "".join(f"| {name} | {_inline(delegated[name])} |\n" for name in sorted(delegated)),
         f"## Refused\n\n{_listed(refused)}",
+        _PLANES
+        + "".join(
+            f"| {service} | {_inline(native_of_planes & set(names))} |"
+            f" {_inline(set(names) - native_of_planes)} |\n"
+            for service, names in planes.items()
+        ),
     ]
     return "\n".join(parts)
 

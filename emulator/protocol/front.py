@@ -11,8 +11,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from emulator import names
-from emulator.errors import OperationNotEmulated, ServiceError
-from emulator.protocol import control
+from emulator.errors import ServiceError, UnknownOperationException
+from emulator.protocol import control, planes
 from emulator.protocol.parts import Parts
 from emulator.protocol.request import RUNTIME, SAGEMAKER, Request
 from emulator.protocol.serialize import Reply, failure, failure_as_xml
@@ -57,6 +57,8 @@ def invocation(
     """Answer the runtime plane; what is invoked reads the body and checks the request itself."""
     if request.service != RUNTIME:
         return None
+    if request.method != "POST" or not planes.is_invocation(request.path):
+        raise planes.refusal(request.method, request.path)
     return parts.runtime(request.scope, request.environ, start_response, request.request_id)
 
 
@@ -66,9 +68,13 @@ def control_call(
     """Answer SageMaker's control plane."""
     if request.service != SAGEMAKER:
         return None
-    if request.path != "/":
+    if (request.method, request.path) != ("POST", "/"):
+        if request.target:
+            raise UnknownOperationException(
+                f"{request.target} is called by POST /, not by {request.method} {request.path}."
+            )
         # The feature store and other small services sign as SageMaker does.
-        raise OperationNotEmulated(f"{request.method} {request.path} is not emulated.")
+        raise planes.refusal(request.method, request.path)
     return send(control.answer(parts, request), start_response)
 
 
@@ -93,6 +99,8 @@ def storage(
 
 def refusal(parts: Parts, request: Request, start_response: "StartResponse") -> Iterable[bytes]:
     """Refuse every other service at once, with a status that no SDK retries."""
+    if request.service.startswith(SAGEMAKER):
+        raise planes.refusal(request.method, request.path)
     emulated = ", ".join(("sagemaker", *sorted(STORED_SERVICES)))
     raise ServiceNotEmulated(
         f"The service {request.service!r} is not emulated. Set AWS_ENDPOINT_URL_<SERVICE> to "
@@ -141,7 +149,7 @@ def _notice(parts: Parts, request: Request) -> None:
 
 def _refused(error: ServiceError, request: Request) -> Reply:
     """Return the error in the form that clients of the request's service can read."""
-    queried = request.is_form and request.service != RUNTIME
-    if queried or request.service in _XML_SERVICES:
+    ours = request.service.startswith(SAGEMAKER)
+    if (request.is_form and not ours) or request.service in _XML_SERVICES:
         return failure_as_xml(error, request.request_id)
-    return failure(error, request.request_id)
+    return failure(error, request.request_id, rest=ours and request.path != "/")

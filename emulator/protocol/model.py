@@ -17,7 +17,9 @@ import orjson
 
 Shape = Mapping[str, Any]
 
-_DATA = "sagemaker/2017-07-24/service-2.json.gz"
+_CONTROL = "sagemaker/2017-07-24"
+# Services of SageMaker's that are REST, whose names have changed in style over the years.
+_PLANES = "sagemaker*"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +29,12 @@ class Service:
     Attributes:
         operations: operation name to its description.
         shapes: shape name to its description.
+        title: what AWS calls the service.
     """
 
     operations: Mapping[str, Mapping[str, Any]]
     shapes: Mapping[str, Shape]
+    title: str = ""
 
     def input_of(self, operation: str) -> str | None:
         """Return the name of the operation's input shape."""
@@ -49,10 +53,29 @@ def _shape_of(operation: Mapping[str, Any], side: str) -> str | None:
 @cache
 def sagemaker() -> Service:
     """Return the control plane's model; raises ModuleNotFoundError without botocore."""
+    return _read(_data() / _CONTROL)
+
+
+@cache
+def planes() -> tuple[Service, ...]:
+    """Return SageMaker's other services in the order of their titles: runtime, metrics and so on.
+
+    Raises ModuleNotFoundError without botocore.
+    """
+    folders = _data().glob(_PLANES)
+    newest = [max(folder.iterdir()) for folder in folders if folder.name != "sagemaker"]
+    return tuple(sorted((_read(folder) for folder in newest), key=lambda each: each.title))
+
+
+def _data() -> Path:
     # find_spec locates botocore without importing it.
     spec = find_spec("botocore")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("botocore is not installed")
-    path = Path(spec.origin).parent / "data" / _DATA
-    model = orjson.loads(gzip.decompress(path.read_bytes()))
-    return Service(operations=model["operations"], shapes=model["shapes"])
+    return Path(spec.origin).parent / "data"
+
+
+def _read(folder: Path) -> Service:
+    model = orjson.loads(gzip.decompress((folder / "service-2.json.gz").read_bytes()))
+    title = str(model["metadata"]["serviceFullName"])
+    return Service(operations=model["operations"], shapes=model["shapes"], title=title)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from emulator.call import Scope
+from emulator.protocol import planes
 from emulator.protocol.parse import TARGET_PREFIX
 from emulator.protocol.signature import AccountOf, Credential, credential, scope_of
 
@@ -65,18 +66,22 @@ class Request:
     def service(self) -> str:
         """The service this request is for, by its signing name.
 
-        The runtime plane signs as the control plane does, so its paths tell them apart. Of the
-        services with unsigned operations only STS sends forms; the rest of such requests are S3's.
+        The runtime plane signs as the control plane does, so its paths tell them apart, with any
+        method: one that it does not have is its own to refuse. Of the services with unsigned
+        operations only STS sends forms; the rest of such requests are S3's, which has a bucket
+        "endpoints" if somebody makes one.
         """
         signed = self.signer.service if self.signer is not None else ""
         if self.target.startswith(TARGET_PREFIX):
             return SAGEMAKER
-        if signed != "s3" and self.method == "POST" and self.path.startswith("/endpoints/"):
+        told = bool(signed) or self.method == "POST" or planes.is_invocation(self.path)
+        if signed != "s3" and told and self.path.startswith("/endpoints/"):
             return RUNTIME
         if signed:
             return signed
         if self.target:
-            return _TARGETS.get(self.target.partition(".")[0], "s3")
+            named = self.target.partition(".")[0]
+            return _TARGETS.get(named, named)
         return "sts" if self.is_form and self.path == "/" else "s3"
 
     @cached_property

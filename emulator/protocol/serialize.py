@@ -20,6 +20,7 @@ from emulator.errors import RuntimeServiceError, ServiceError
 from emulator.protocol.model import Service, Shape
 
 JSON = "application/x-amz-json-1.1"
+_REST_JSON = "application/json"
 
 Headers = list[tuple[str, str]]
 Convert = Callable[[Any], Any]
@@ -47,15 +48,19 @@ def project(service: Service, shape: str, document: Document) -> Document:
     return projection
 
 
-def failure(error: ServiceError, request_id: str) -> Reply:
-    """Return the JSON reply to a request that failed, of either plane (contract A1, A7)."""
+def failure(error: ServiceError, request_id: str, *, rest: bool = False) -> Reply:
+    """Return the JSON reply to a request that failed, of either plane (contract A1, A7).
+
+    Args:
+        rest: whether the client speaks REST, as those of the runtime do.
+    """
     message = {"Message" if error.modelled else "message": error.message}
     if isinstance(error, RuntimeServiceError):
         content = orjson.dumps(error.members | message, option=orjson.OPT_SORT_KEYS)
-        reply = _reply(error.status, "application/json", content, request_id)
+        reply = _reply(error.status, _REST_JSON, content, request_id)
     else:
         content = orjson.dumps({"__type": error.code, **message})
-        reply = _reply(error.status, JSON, content, request_id)
+        reply = _reply(error.status, _REST_JSON if rest else JSON, content, request_id)
     # Clients of a REST service read the code from here, others from the body.
     if error.coded:
         reply.headers.append(("x-amzn-ErrorType", error.code))

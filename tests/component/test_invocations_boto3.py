@@ -136,3 +136,32 @@ def test_an_operation_that_is_not_there_yet_is_refused_by_name_at_once(
     assert response["ResponseMetadata"]["RetryAttempts"] == 0
     assert response["Error"]["Code"] == "OperationNotEmulated"
     assert "is not emulated" in response["Error"]["Message"]
+
+
+def test_attributes_that_are_not_ascii_are_refused_and_those_of_a_container_come_back_as_sent(
+    runtime: Runtime,
+) -> None:
+    header = "X-Amzn-SageMaker-Custom-Attributes: café".encode()
+    container = runtime.serve(always(b"HTTP/1.1 204 No Content\r\n" + header + b"\r\n\r\n"))
+    with pytest.raises(ClientError, match=r"at 'customAttributes' failed to satisfy constraint"):
+        runtime.client.invoke_endpoint(EndpointName="ep", Body=b"", CustomAttributes="café")
+    assert container.requests == 0
+    for _ in range(2):
+        reply = runtime.client.invoke_endpoint(
+            EndpointName="ep", Body=b"", CustomAttributes="plain"
+        )
+        # botocore reads a header's bytes as Latin-1.
+        assert reply["CustomAttributes"].encode("latin-1").decode() == "café"
+        assert reply["Body"].read() == b""
+
+
+@pytest.mark.parametrize("size", [1_000, 6_000_000])
+def test_a_refusal_reaches_a_client_that_is_still_sending(runtime: Runtime, size: int) -> None:
+    runtime.serve(echo)
+    body = b"x" * size
+    for _ in range(2):
+        with pytest.raises(ClientError) as refused:
+            runtime.client.invoke_endpoint(EndpointName="none", Body=body)
+        assert refused.value.response["Error"]["Code"] == "ValidationError"
+        assert refused.value.response["ResponseMetadata"]["RetryAttempts"] == 0
+        assert runtime.client.invoke_endpoint(EndpointName="ep", Body=body)["Body"].read() == body

@@ -440,3 +440,17 @@ def test_two_regions_and_two_accounts_do_not_see_each_other(client, endpoint, as
         )
         assert client(**where).list_endpoints()["Endpoints"] == []
         assert client(**where).list_endpoint_configs()["EndpointConfigs"] == []
+
+
+def test_weights_and_capacities_that_name_a_variant_twice_are_refused(
+    sagemaker, serving, assert_refused
+):
+    wishes = [{"VariantName": "AllTraffic", "DesiredWeight": weight} for weight in (1, 2)]
+    assert_refused(
+        lambda: sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=serving, DesiredWeightsAndCapacities=wishes
+        ),
+        "ValidationException",
+        "Production variant names must be unique: AllTraffic",
+    )
+    assert sagemaker.describe_endpoint(EndpointName=serving)["EndpointStatus"] == "InService"

@@ -334,7 +334,7 @@ def test_tags_are_kept_where_their_resource_is(sagemaker: Any) -> None:
         ("GET", "/", {"Authorization": "AWS AKIA:signature"}, "s3"),
         ("GET", "/b/k?X-Amz-Credential=AKIA%2F20260101%2Feu-west-1%2Fs3%2Faws4_request", {}, "s3"),
         ("POST", "/endpoints/digits/invocations", {"Authorization": signed_for("s3")}, "s3"),
-        ("GET", "/endpoints/digits/invocations", {}, "s3"),
+        ("GET", "/endpoints/digits", {}, "s3"),
         ("POST", "/", {"Authorization": signed_for("sts")}, "sts"),
         ("POST", "/", {"Content_Type": "application/x-www-form-urlencoded"}, "sts"),
         ("POST", "/", {"Authorization": signed_for("monitoring")}, "monitoring"),
