@@ -193,6 +193,7 @@ def _under_prefix(objects: Objects, uri: str) -> Iterator[tuple[str, ObjectLike]
     if not objects.bucket_exists(bucket):
         raise PermanentError(f"{FAILED}The S3 bucket '{bucket}' does not exist")
     for info in objects.list(bucket, prefix):
+        _refuse_double_slash(Place(bucket, info.key))
         path = local_path(prefix, info.key)
         if path is not None:
             yield path, info
@@ -202,8 +203,18 @@ def _of_manifest(objects: Objects, uri: str) -> Iterator[tuple[str, ObjectLike]]
     bucket, prefix, names = read_manifest(objects, uri)
     for name in names:
         info = worded(objects.stat, bucket, prefix + name)
+        _refuse_double_slash(Place(bucket, info.key))
         _check(name.removeprefix("/"), info.key)
         yield name.removeprefix("/"), info
+
+
+def _refuse_double_slash(place: Place) -> None:
+    """Refuse what SageMaker does not download, wherever in the key of a file the slashes are."""
+    if "//" in place.key and not place.key.endswith("/"):
+        raise PermanentError(
+            f"{FAILED}Failed to download data. S3 key: {place.uri} has an illegal char sub-sequence"
+            " '//' in it"
+        )
 
 
 def worded(ask: Callable[[str, str], T], bucket: str, key: str) -> T:

@@ -148,6 +148,38 @@ def test_what_is_no_manifest_is_refused(
 
 
 @pytest.mark.parametrize(
+    "source, key",
+    [
+        (Source(f"s3://{BUCKET}/p//"), "p//a"),
+        (Source(f"s3://{BUCKET}/p"), "p//a"),
+        (Source(f"s3://{BUCKET}/p/"), "p//a"),
+        (Source(f"s3://{BUCKET}/p/"), "p/sub//a"),
+        (Source(f"s3://{BUCKET}/p//a"), "p//a"),
+        (Source(f"s3://{BUCKET}/m", "ManifestFile"), "p//a"),
+    ],
+)
+def test_two_slashes_in_a_key_fail_the_download(
+    objects: ScopedObjects, tmp_path: Path, source: Source, key: str
+) -> None:
+    put(objects, key)
+    objects.put_bytes(BUCKET, "m", json.dumps([{"prefix": f"s3://{BUCKET}/p/"}, "/a"]).encode())
+    with pytest.raises(PermanentError) as error:
+        stage(objects, source, tmp_path)
+    assert str(error.value) == (
+        "ClientError: Data download failed:Failed to download data. S3 key:"
+        f" s3://{BUCKET}/{key} has an illegal char sub-sequence '//' in it"
+    )
+
+
+def test_the_marker_of_a_folder_without_a_name_is_no_file(
+    objects: ScopedObjects, tmp_path: Path
+) -> None:
+    put(objects, "p/a", "p//")
+    stage(objects, Source(f"s3://{BUCKET}/p/"), tmp_path)
+    assert files(tmp_path) == {"a": b"p/a"}
+
+
+@pytest.mark.parametrize(
     "source, sentence",
     [
         (Source("s3://no-bucket/p"), "The S3 bucket 'no-bucket' does not exist"),
