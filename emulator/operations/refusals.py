@@ -53,6 +53,14 @@ def require_distinct(names: Iterable[str], what: str) -> None:
         raise ValidationException(f"{what} must be unique: {', '.join(twice)}")
 
 
+def unlike_pattern(path: str, value: str, pattern: str) -> NoReturn:
+    """Refuse a text that only the service takes for no match of the member's pattern."""
+    raise ValidationException(
+        f"1 validation error detected: Value '{value}' at '{path}' failed to satisfy constraint:"
+        f" Member must satisfy regular expression pattern: {pattern}"
+    )
+
+
 def _values(part: Any, path: list[str]) -> Iterator[Any]:
     if not path:
         yield part

@@ -16,6 +16,7 @@ from emulator.operations.refusals import (
     must_not_be_null,
     out_of_bounds,
     refuse_unemulated,
+    unlike_pattern,
 )
 
 DEFAULT_RUNTIME = 86_400
@@ -93,6 +94,14 @@ def _check_time(request: Document) -> None:
 
 def _check_channels(call: Call, request: Document) -> None:
     given = request.get("InputDataConfig", [])
+    for number, channel in enumerate(given, start=1):
+        if channel["ChannelName"] in (".", ".."):
+            # The model's pattern allows these two, which can't be the name of a directory.
+            unlike_pattern(
+                f"inputDataConfig.{number}.member.channelName",
+                channel["ChannelName"],
+                r"[A-Za-z0-9\.\-_]+",
+            )
     names = Counter(channel["ChannelName"] for channel in given)
     if twice := [name for name, times in names.items() if times > 1]:
         raise ValidationException(f"Channel names must be unique: {', '.join(twice)}")

@@ -1,7 +1,9 @@
 """FailureReason texts (contract B4, C4): SageMaker's words first, then what we can add; pure."""
 
 import errno
+import os
 import re
+from pathlib import Path
 
 from emulator.call import Document
 
@@ -61,12 +63,19 @@ def download(detail: str) -> str:
 
 
 def detail(error: Exception) -> str:
-    """Return what to say of an error that data met on its way, on this machine's disk or in S3."""
+    """Return what to say of an error that data met on its way, on this machine's disk or in S3.
+
+    Where on this machine a file lies is no client's business: of its path the name is told.
+    """
     if not isinstance(error, OSError):
         return str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Insufficient disk space"
-    return f"{error.strerror}: '{error.filename}'"
+    what = error.strerror or "A file can't be read or written"
+    if not isinstance(error.filename, str | bytes):
+        return what
+    name = Path(os.fsdecode(error.filename)).name
+    return f"{what}: '{name.encode('utf-8', 'replace').decode()}'"
 
 
 def upload(detail: str) -> str:

@@ -336,6 +336,15 @@ _FILE = {"TrainingInputMode": "File"}
             "InputDataConfig[].DataSource.S3DataSource.S3Uri"
             ' "https://example.com/data/mnist" names no bucket of S3. Use s3://bucket/key.',
         ),
+        *(
+            (
+                {"InputDataConfig": [_channel(), _channel(name)]},
+                f"1 validation error detected: Value '{name}' at"
+                " 'inputDataConfig.2.member.channelName' failed to satisfy constraint: Member must"
+                r" satisfy regular expression pattern: [A-Za-z0-9\.\-_]+",
+            )
+            for name in (".", "..")
+        ),
         (
             {"ResourceConfig": {"InstanceType": "ml.m5.large", "KeepAlivePeriodInSeconds": 60}},
             "ResourceConfig.KeepAlivePeriodInSeconds is not emulated yet."

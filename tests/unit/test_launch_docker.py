@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from emulator.launch.docker.engine import Absent, Failed, Refused
 from emulator.launch.docker.namespaces import Namespace, Place
 from emulator.launch.docker.network import Placed, addresses, free_subnets, routed
 from emulator.launch.docker.output import Entry, Lines, entries, timestamp
-from emulator.launch.driver import ContainerSpec, ImageMissing, LogLine
+from emulator.launch.driver import ContainerSpec, ImageMissing, LogLine, Mount
 
 SECOND = 1_000_000_000
 
@@ -286,3 +287,40 @@ def test_a_failed_start_says_whether_another_try_may_help(
 
     assert isinstance(meaning, kind)
     assert text in str(meaning)
+
+
+LAYER = "/srv/docker/overlay2/" + "0f" * 32
+
+
+@pytest.mark.parametrize(
+    "said, told",
+    [
+        (
+            "bind source path does not exist: /state/jobs/j/algo-1/model",
+            "bind source path does not exist: /opt/ml/model",
+        ),
+        (
+            'error mounting "/engine/jobs/j/algo-1/model/x" to rootfs at "/opt/ml/model/x"',
+            'error mounting "/opt/ml/model/x" to rootfs at "/opt/ml/model/x"',
+        ),
+        (f'mkdir "{LAYER}/merged/x": read-only', 'mkdir "(a directory of the engine)": read-only'),
+        (
+            "mount overlay:/srv/docker/volumes/v/_data, flags: 0x0: invalid argument",
+            "mount overlay:(a directory of the engine), flags: 0x0: invalid argument",
+        ),
+        (
+            'exec: "/opt/volume/run": stat /usr/bin/train: no such file or directory',
+            'exec: "/opt/volume/run": stat /usr/bin/train: no such file or directory',
+        ),
+    ],
+)
+def test_why_a_start_failed_names_no_path_of_this_machine(said: str, told: str) -> None:
+    inside = Path("/state/jobs/j/algo-1")
+    mounts = (Mount(inside / "model", "/opt/ml/model"), Mount(inside, "/opt/ml"))
+
+    def outside(path: Path) -> Path:
+        return Path("/engine") / path.relative_to("/state")
+
+    meaning = refusal(ContainerSpec("n", "x:1", mounts=mounts), Refused(said), outside)
+
+    assert str(meaning) == f"The container of x:1 cannot start: {told}"

@@ -1,6 +1,8 @@
 """Containers in the engine's words: the request, the observed state, the refusal; pure."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from emulator.errors import EmulatorError, PermanentError
@@ -19,6 +21,8 @@ _NEVER_STARTS = (
     "argument list too long",
     "not a directory",
 )
+# Paths with the id of a container or layer in them, and those of volumes.
+_ENGINES_OWN = re.compile(r"/[^\s\"':,;=]*/(?:[0-9a-f]{64}|volumes)\b[^\s\"':,;=]*")
 
 
 def request(
@@ -96,11 +100,32 @@ def _address(found: Mapping[str, Any]) -> tuple[str, int] | None:
     return (host, published or inner) if host else None
 
 
-def refusal(spec: ContainerSpec, error: Refused | Failed) -> EmulatorError:
-    """Return what a failed start means: whether another try is worth it, and why it failed."""
+def refusal(
+    spec: ContainerSpec, error: Refused | Failed, outside: Callable[[Path], Path] = Path
+) -> EmulatorError:
+    """Return what a failed start means: whether another try is worth it, and why it failed.
+
+    Clients read the reason, so no path of this machine is in it: a mount has its path in the
+    container, and the engine's own directories have none.
+
+    Args:
+        outside: what the engine's machine calls a path of this process.
+    """
     missing = isinstance(error, Absent) and "image" in error.reason.lower()
     if missing:
         return ImageMissing(spec.image)
     if isinstance(error, Refused) or any(text in error.reason for text in _NEVER_STARTS):
-        return PermanentError(f"The container of {spec.image} cannot start: {error.reason}")
+        reason = _seen_from_inside(spec, error.reason, outside)
+        return PermanentError(f"The container of {spec.image} cannot start: {reason}")
     return error
+
+
+def _seen_from_inside(spec: ContainerSpec, reason: str, outside: Callable[[Path], Path]) -> str:
+    places = {
+        str(path): mount.target
+        for mount in spec.mounts
+        for path in (mount.source, outside(mount.source))
+    }
+    for path in sorted(places, key=len, reverse=True):
+        reason = reason.replace(path, places[path])
+    return _ENGINES_OWN.sub("(a directory of the engine)", reason)

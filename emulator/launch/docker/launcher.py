@@ -140,12 +140,12 @@ class DockerLauncher:
                     return self._attempt(spec)
                 except (Refused, Failed) as error:
                     if not self._repaired(error.reason):
-                        raise refusal(spec, error) from error
+                        raise refusal(spec, error, self._oneself.outside) from error
                     log.info("starting %s again because %s", spec.name, error.reason)
             try:
                 return self._attempt(spec)
             except (Refused, Failed) as error:
-                raise refusal(spec, error) from error
+                raise refusal(spec, error, self._oneself.outside) from error
 
     def observe(self, handle: str) -> Observed | None:
         """Return the container's state, or None if it is gone; see Launcher."""

@@ -79,7 +79,7 @@ class Overlays:
             # The upper directory is what the container sees as the mount's root.
             upper.chmod(mount.source.stat().st_mode & 0o7777)
         except OSError as error:
-            raise PermanentError(f"{mount.source} cannot be mounted: {error}") from error
+            raise PermanentError(f"{mount.target} cannot be mounted: {error.strerror}") from error
         name = f"sagemaker-emulator-{self._instance}-{owner}-{index}"
         layers = source, seen / upper.name, seen / work.name
         self._engine.post("/volumes/create", self._request(owner, name, *layers))
