@@ -102,6 +102,7 @@ class Assembly:
             pool_size=settings.pool_size,
             reach=settings.reach,
             scratch=self.state / "scratch",
+            shared_memory=settings.container_shm.of,
         )
         self.regions = Regions()
         self.accelerators = Accelerators(

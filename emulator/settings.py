@@ -56,6 +56,29 @@ def _memory(text: str) -> int:
     return int(number) * scale
 
 
+@dataclass(frozen=True)
+class Share:
+    """A part of something that has a size: a percentage of it, or a number of bytes."""
+
+    percent: int = 0
+    bytes: int = 0
+
+    def of(self, whole: int) -> int:
+        """Return the part's bytes."""
+        return self.bytes or whole * self.percent // 100
+
+    def __str__(self) -> str:
+        return f"{self.percent}%" if self.percent else str(self.bytes)
+
+
+def _share(text: str) -> Share:
+    if not text.endswith("%"):
+        return Share(bytes=_memory(text))
+    if not (text[:-1].isascii() and text[:-1].isdigit() and int(text[:-1]) <= 100):
+        raise ValueError("a percentage lies between 0% and 100%")
+    return Share(percent=int(text[:-1]))
+
+
 def _some(text: str) -> str:
     if not text:
         raise ValueError("give a value")
@@ -102,6 +125,7 @@ FOLDER = Form("DIR", _folder)
 REGION = Form("REGION", _some)
 ACCOUNT = Form("ID", _account)
 MEMORY = Form("SIZE", _memory)
+SHARE = Form("SIZE|PERCENT", _share)
 NUMBER = Form("NUMBER", _whole)
 SECONDS = Form("SECONDS", _whole)
 BYTES = Form("BYTES", _whole)
@@ -137,6 +161,12 @@ class Settings:
     )
     container_memory: int = _setting(
         0, "Memory limit of each job or serving container, such as 2g; 0 for none.", MEMORY
+    )
+    container_shm: Share = _setting(
+        Share(percent=75),
+        "/dev/shm of each container: a size, or a percentage of the memory that the container may"
+        " use, such as 50%; 0 for the engine's own 64 MB.",
+        SHARE,
     )
     container_threads: int = _setting(
         0, "OMP_NUM_THREADS given to containers that set none; 0 leaves it to the image.", NUMBER

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from emulator.call import Record, Scope
 from emulator.clock import now
@@ -11,7 +11,7 @@ from emulator.launch.driver import Launcher, Observed
 from emulator.logs import LogSink, without_controls
 from emulator.reconcile import labels, notices
 from emulator.reconcile.follow import Followers
-from emulator.reconcile.last_words import last_words
+from emulator.reconcile.last_words import last_words, never_ran
 
 log = logging.getLogger(__name__)
 
@@ -85,13 +85,18 @@ class InstanceLogs:
         """Return how a container has ended, with the last that it had to say."""
         if observed is None:
             return "The container was removed."
+        with contextlib.suppress(EmulatorError):  # the container may be going away right now
+            if why := never_ran(self._output(observed)):
+                return f"The container could not be started: {why}"
         cause = " for using too much memory" if observed.out_of_memory else ""
         text = f"The container exited with code {observed.exit_code}{cause}."
         last = ""
-        with contextlib.suppress(EmulatorError):  # the container may be going away right now
-            output = self._launcher.logs(observed.handle, follow=False)
-            last = last_words(line.text for line in output)
+        with contextlib.suppress(EmulatorError):
+            last = last_words(self._output(observed))
         return f"{text} Its last words: {last}" if last else text
+
+    def _output(self, observed: Observed) -> Iterator[str]:
+        return (line.text for line in self._launcher.logs(observed.handle, follow=False))
 
     @property
     def _group(self) -> str:

@@ -16,6 +16,8 @@ _SERVER = re.compile(r"^\[\d{4}-\d\d-\d\d [\d:]+ [+-]\d{4}\] \[\d+\] \[[A-Z]+\] 
 _RANK = re.compile(r"\[\d+,\d+\]<stderr>:")
 _COMPLAINT = re.compile(r"error|exception|errno|fail", re.IGNORECASE)
 _TRACEBACK = "Traceback (most recent call last)"
+_INIT = re.compile(r"^(?:\[FATAL tini \(\d+\)\]|ERROR:) ((?:exec .+ failed|failed to exec .+): .+)")
+"""What the init of Docker, or Podman's, says of a program that it can't run."""
 _ENOUGH = 200
 """Lines of a script's output that are looked at."""
 _MESSAGE = 5
@@ -66,3 +68,12 @@ def completed(failure: str, output: Iterable[str]) -> str:
     words = last_words(of_ranks or said)
     complains = any(_TRACEBACK in line for line in said) or _COMPLAINT.search(words)
     return failure.replace(_EMPTY, f'ErrorMessage "{words}"', 1) if complains else failure
+
+
+def never_ran(output: Iterable[str]) -> str:
+    """Return why a container's program could not be run, empty if it was.
+
+    The container itself starts nevertheless, with its init, which writes this and nothing else.
+    """
+    found = _INIT.match(next(iter(output), ""))
+    return found[1] if found else ""

@@ -5,7 +5,7 @@ the document, on disk and on the engine, so that a pass may be repeated after a 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from emulator.reconcile.checkpoints import Checkpoints
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.hardware import NoCapacity, provide
 from emulator.reconcile.job_logs import JobLogs
-from emulator.reconcile.last_words import completed
+from emulator.reconcile.last_words import completed, never_ran
 from emulator.reconcile.pipes import Pipes
 from emulator.reconcile.ports import ResolveImage
 from emulator.reconcile.workspace import Workspace
@@ -279,8 +279,9 @@ class TrainingJobs:
         if failed:
             first = min(failed, key=lambda host: host.finished_at)
             written = self._workspace(record, first.labels[labels.HOST]).failure_text()
-            output = self._launcher.logs(first.handle, follow=False)
-            text = completed(written, (line.text for line in output))
+            if why := never_ran(self._output(first)):
+                return reasons.start(why)
+            text = completed(written, self._output(first))
             return reasons.exit_code(
                 text,
                 first.exit_code or 0,
@@ -288,6 +289,9 @@ class TrainingJobs:
                 built_in_algorithm=labels.ALGORITHM in first.labels,
             )
         return reasons.REMOVED if len(hosts) < len(contract.hosts(record.document)) else ""
+
+    def _output(self, host: Observed) -> Iterator[str]:
+        return (line.text for line in self._launcher.logs(host.handle, follow=False))
 
     def _tell_order(self, record: Record, hosts: list[Observed]) -> None:
         """Log how the hosts of a cluster have ended, the first of them first."""

@@ -24,8 +24,10 @@ from launchers import (
 from emulator import clock
 from emulator.errors import PermanentError, TemporaryError
 from emulator.launch.docker import DockerLauncher
+from emulator.launch.docker.engine import Failed
 from emulator.launch.driver import Mount
 from emulator.launch.fake import Behaviour
+from emulator.reconcile.last_words import never_ran
 
 pytestmark = pytest.mark.docker
 
@@ -41,7 +43,9 @@ def engine() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerBench]:
-    with docker_launcher(tmp_path_factory.mktemp("scratch"), pool_size=2) as launcher:
+    scratch = tmp_path_factory.mktemp("scratch")
+    half = {"shared_memory": lambda memory: memory // 2}
+    with docker_launcher(scratch, pool_size=2, **half) as launcher:
         launcher.warm()
         yield DockerBench(launcher)
 
@@ -61,7 +65,85 @@ def source(tmp_path: Path) -> Path:
     return directory
 
 
+@pytest.fixture
+def initless(launcher: DockerLauncher, monkeypatch: pytest.MonkeyPatch) -> DockerLauncher:
+    """The launcher as on an engine whose init is not installed."""
+    post = launcher._engine.post
+
+    def refuse(path: str, body: Any = None, **more: Any) -> Any:
+        if body and body.get("HostConfig", {}).get("Init"):
+            raise Failed('exec: "docker-init": executable file not found in $PATH: unknown')
+        return post(path, body, **more)
+
+    monkeypatch.setattr(launcher._engine, "post", refuse)
+    monkeypatch.setattr(launcher, "_init", True)
+    return launcher
+
+
 # Starting.
+
+
+def test_a_container_runs_below_an_init_with_shared_memory_of_its_own(
+    bench: DockerBench, launcher: DockerLauncher, engine: docker.DockerClient
+) -> None:
+    script = "echo $$; cat /proc/1/comm; df --block-size=1 --output=size /dev/shm | tail -n 1"
+    whole = engine.info()["MemTotal"]
+
+    _, output = bench.run(script)
+    _, limited = bench.run(script, memory_bytes=256 * 2**20)
+
+    assert output[0] != "1"
+    assert output[1] in ("docker-init", "tini", "catatonit")
+    assert abs(int(output[2]) - whole // 2) < 4096  # whole pages
+    assert int(limited[2]) == 128 * 2**20
+
+
+@pytest.mark.parametrize("signal, code", [("TERM", 143), ("SEGV", 139)])
+def test_a_program_without_handlers_ends_by_a_signal(
+    bench: DockerBench, signal: str, code: int
+) -> None:
+    assert bench.run(f"kill -{signal} $$; sleep 1; echo went on") == (code, [])
+
+
+def test_stopping_a_program_without_a_handler_does_not_take_the_grace(
+    bench: DockerBench, launcher: DockerLauncher
+) -> None:
+    handle = launcher.start(bench.spec(command=("sh", "-c", "echo up; sleep infinity; echo on")))
+    next(iter(launcher.logs(handle)))
+
+    launcher.stop(handle, grace=3600)
+
+    state = launcher.observe(handle)
+    assert state is not None
+    assert state.exit_code == 143
+
+
+def test_without_an_init_containers_run_all_the_same_and_a_warning_says_so_once(
+    bench: DockerBench, initless: DockerLauncher, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert [bench.run("echo $$")[1] for _ in range(2)] == [["1"], ["1"]]
+
+    (warning,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "docker-init" in warning.getMessage()
+
+
+@pytest.mark.parametrize(
+    "more, word",
+    [
+        ({"command": ("no-such-command",)}, "no-such-command"),
+        ({"entrypoint": ("/no/such/entry",), "command": ()}, "/no/such/entry"),
+        ({"command": ("/etc/passwd",)}, "Permission denied"),
+    ],
+)
+def test_what_cannot_run_is_told_by_the_init(
+    bench: DockerBench, launcher: DockerLauncher, more: dict[str, Any], word: str
+) -> None:
+    handle = launcher.start(bench.spec(**more))
+
+    assert word in never_ran(line.text for line in launcher.logs(handle))
+    state = launcher.wait(handle, 30)
+    assert state is not None
+    assert state.exit_code in (126, 127)
 
 
 @pytest.mark.parametrize(
@@ -72,14 +154,15 @@ def source(tmp_path: Path) -> Path:
         ({"command": ("/etc/passwd",)}, "permission denied"),
     ],
 )
-def test_what_cannot_run_is_refused_with_the_engines_reason_and_leaves_nothing(
+def test_what_cannot_run_without_an_init_is_refused_with_the_engines_reason_and_leaves_nothing(
     bench: DockerBench,
-    launcher: DockerLauncher,
+    initless: DockerLauncher,
     engine: docker.DockerClient,
     source: Path,
     more: dict[str, Any],
     reason: str,
 ) -> None:
+    launcher = initless
     before = len(pauses_of(engine, launcher._instance))
     spec = bench.spec(mounts=(Mount(source, "/data", "cow"),), **more)
 
@@ -128,7 +211,7 @@ def test_containers_are_not_privileged_and_do_not_remove_themselves(
     assert not host["Privileged"]
     assert not host["AutoRemove"]
     assert not host["CapAdd"]
-    assert not host.get("Init")
+    assert host["Init"]
     assert host["SecurityOpt"] == ["no-new-privileges"]
     assert host["LogConfig"] == {"Type": "json-file", "Config": {}}
 

@@ -52,6 +52,8 @@ def test_servers_that_nobody_uses_do_not_keep_the_job_from_ending(emulator: Emul
     idle = {**SERVERS, "epochs": 1, "learning-rate": 0.1}
     bucket = run_script(emulator, name, "mxnet_module.py", hosts=2, hyperparameters=idle)
     assert_one_model(emulator, name, bucket, file="model-0000.params")
+    for host in HOSTS:
+        assert "loaded 40 pictures by workers" in output_of(emulator, name, host)
 
 
 def test_a_killed_host_ends_the_job_and_the_other_host_at_once(emulator: Emulator) -> None:

@@ -128,14 +128,14 @@ def test_a_missing_image_is_named_with_the_way_to_provide_it(
         pytest.param({"ContainerEntrypoint": ["/etc"]}, "/etc", id="a directory"),
     ],
 )
-def test_a_container_that_cannot_start_fails_the_job_with_the_engines_reason(
+def test_a_program_that_cannot_run_fails_the_job_with_the_reason_of_the_init(
     emulator: Emulator, algorithm: dict[str, Any], word: str
 ) -> None:
     name = unique("startless")
     plain = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
     emulator.train(name, AlgorithmSpecification={**plain, **algorithm})
     job = emulator.ended(name)
-    assert path_of(job) == ["Starting", "Training", "Failed"]
+    assert path_of(job) == ["Starting", "Training", "Uploading", "Failed"]
     assert job["FailureReason"].startswith(
         "ClientError: The training container could not be started: "
     )
@@ -171,6 +171,12 @@ def test_the_first_cause_is_told_when_the_upload_fails_too(emulator: Emulator) -
     name = unique("twice")
     emulator.train(name, bucket=unique("absent"), shell="echo w > /opt/ml/model/w; exit 9")
     assert emulator.ended(name)["FailureReason"] == "AlgorithmError: , exit code: 9"
+
+
+def test_a_training_process_that_crashes_fails_the_job(emulator: Emulator) -> None:
+    name = unique("crash")
+    emulator.train(name, python="import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    assert emulator.ended(name)["FailureReason"] == "AlgorithmError: , exit code: 139"
 
 
 def test_too_little_memory_is_told_as_such(launched: Any) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from emulator.reconcile import reasons
-from emulator.reconcile.last_words import completed, last_words
+from emulator.reconcile.last_words import completed, last_words, never_ran
 
 EMPTY = 'ExecuteUserScriptError:\nExitCode 1\nErrorMessage ""\nCommand "python3 train.py"'
 LOGGED = "2026-11-21 01:17:48,327 sagemaker-training-toolkit INFO     Invoking user script"
@@ -127,3 +127,23 @@ def test_an_algorithm_of_amazon_says_whose_fault_it_is(
         "no labels", code, out_of_memory=False, built_in_algorithm=built_in_algorithm
     )
     assert said == reason
+
+
+@pytest.mark.parametrize(
+    "output, why",
+    [
+        (
+            ["[FATAL tini (7)] exec train failed: No such file or directory"],
+            "exec train failed: No such file or directory",
+        ),
+        (
+            ["ERROR: failed to exec pid1: No such file or directory"],
+            "failed to exec pid1: No such file or directory",
+        ),
+        (["begun", "[FATAL tini (7)] exec train failed: No such file or directory"], ""),
+        (["ERROR: failed to converge: the rate is too high"], ""),
+        ([], ""),
+    ],
+)
+def test_an_init_says_why_a_program_could_not_be_run(output: list[str], why: str) -> None:
+    assert never_ran(output) == why

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from emulator import settings
-from emulator.settings import BadSetting, Settings, read
+from emulator.settings import BadSetting, Settings, Share, read
 
 
 def test_without_flags_and_environment_every_setting_has_its_default() -> None:
@@ -30,6 +30,9 @@ def test_a_flag_wins_over_the_environment_and_the_environment_over_the_default()
         ("EMULATOR_CONTAINER_MEMORY", "512", 512),
         ("EMULATOR_CONTAINER_MEMORY", "512m", 512 * 2**20),
         ("EMULATOR_CONTAINER_MEMORY", "2G", 2 * 2**30),
+        ("EMULATOR_CONTAINER_SHM", "50%", Share(percent=50)),
+        ("EMULATOR_CONTAINER_SHM", "1g", Share(bytes=2**30)),
+        ("EMULATOR_CONTAINER_SHM", "0", Share()),
         ("EMULATOR_IMAGES_PULL", "1", True),
         ("EMULATOR_IMAGES_PULL", "no", False),
         ("EMULATOR_LOG_LEVEL", "debug", "debug"),
@@ -45,6 +48,10 @@ def test_a_value_is_read_in_its_form(variable: str, text: str, value: object) ->
 @pytest.mark.parametrize(
     "variable, text",
     [
+        ("EMULATOR_CONTAINER_SHM", "101%"),
+        ("EMULATOR_CONTAINER_SHM", "-5%"),
+        ("EMULATOR_CONTAINER_SHM", "%"),
+        ("EMULATOR_CONTAINER_SHM", "half"),
         ("EMULATOR_PORT", "65536"),
         ("EMULATOR_PORT", "-1"),
         ("EMULATOR_PORT", "http"),
@@ -79,3 +86,10 @@ def test_the_table_lists_every_setting_with_its_names_and_a_default_that_reads_b
         assert row.variable == "EMULATOR_" + row.name.upper()
         assert row.help.endswith(".")
         assert row.form.parse(row.default) == getattr(Settings(), row.name)
+
+
+@pytest.mark.parametrize(
+    "share, part", [(Share(percent=75), 750), (Share(bytes=64), 64), (Share(), 0)]
+)
+def test_a_share_is_a_percentage_or_a_size(share: Share, part: int) -> None:
+    assert share.of(1000) == part

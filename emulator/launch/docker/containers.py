@@ -23,6 +23,8 @@ _NEVER_STARTS = (
 )
 # Paths with the id of a container or layer in them, and those of volumes.
 _ENGINES_OWN = re.compile(r"/[^\s\"':,;=]*/(?:[0-9a-f]{64}|volumes)\b[^\s\"':,;=]*")
+_INITS = ("docker-init", "container-init", "catatonit")
+"""What Docker calls its init, and Podman, where it is not installed."""
 
 
 def request(
@@ -31,8 +33,17 @@ def request(
     place: Place,
     namespace: Namespace | None,
     mounts: Sequence[dict[str, Any]],
+    *,
+    init: bool = True,
+    shm_bytes: int = 0,
 ) -> dict[str, Any]:
-    """Return the body that creates the container, in the namespace if one is given."""
+    """Return the body that creates the container, in the namespace if one is given.
+
+    Args:
+        init: run it below the engine's init, as AWS does. A program that is PID 1 itself never
+            hears a signal that it has no handler for, be it SIGTERM or its own SIGSEGV.
+        shm_bytes: the limit of /dev/shm; 0 for the engine's own.
+    """
     body: dict[str, Any] = {"HostConfig": {}} if namespace else place.container()
     marks = {**spec.labels, **own}
     if spec.port is not None:
@@ -57,6 +68,8 @@ def request(
         "Mounts": list(mounts),
         "LogConfig": {"Type": "json-file", "Config": {}},
         "SecurityOpt": [] if spec.may_become_root else ["no-new-privileges"],
+        "Init": init,
+        "ShmSize": shm_bytes,
     }
     if spec.memory_bytes is not None:
         # Equal limits mean no swap: a job that outgrows its memory ends instead of crawling.
@@ -98,6 +111,11 @@ def _address(found: Mapping[str, Any]) -> tuple[str, int] | None:
     inner = int(marks[labels.PORT])
     host, published = reachable(found, inner)
     return (host, published or inner) if host else None
+
+
+def names_init(reason: str) -> bool:
+    """Say whether a start has failed for want of the engine's init."""
+    return any(name in reason for name in _INITS)
 
 
 def refusal(

@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from emulator.launch.driver import (
 
 from . import labels
 from .clusters import Clusters
-from .containers import observed, refusal, request
+from .containers import names_init, observed, refusal, request
 from .engine import Absent, Engine, EngineDown, Failed, Refused, engine_socket
 from .mounts import bind
 from .namespaces import Namespace, Namespaces, Place
@@ -63,6 +63,8 @@ class DockerLauncher:
             ``publish`` on this machine's loopback, ``auto`` by address where that works. A
             container that is isolated has no published port, except that there is no other way.
         scratch: directory for what containers write to ``cow`` mounts; None makes those read-only.
+        shared_memory: returns the bytes of /dev/shm for a container that may use so many bytes of
+            memory; 0 for the engine's own.
         client: a docker SDK client to use instead of connecting.
     """
 
@@ -76,6 +78,7 @@ class DockerLauncher:
         pause_image: str | None = "sagemaker-emulator/base:latest",
         reach: str = "auto",
         scratch: Path | None = None,
+        shared_memory: Callable[[int], int] = lambda memory: 0,
         client: "APIClient | None" = None,
     ) -> None:
         if reach not in ("auto", "address", "publish"):
@@ -98,7 +101,9 @@ class DockerLauncher:
         self._starting: set[str] = set()
         self._turn = threading.Condition()
         self._local: bool | None = None
-        self._gpus: bool | None = None
+        self._shared_memory = shared_memory
+        self._init = True
+        self._known: dict[str, Any] | None = None
 
     def warm(self) -> threading.Thread:
         """Sweep, make the network and fill the pool, all in the background."""
@@ -247,10 +252,8 @@ class DockerLauncher:
         return dict(found["Config"].get("Labels") or {})
 
     def has_gpus(self) -> bool:
-        """Say whether the engine has NVIDIA's runtime; asked once. See Launcher."""
-        if self._gpus is None:
-            self._gpus = "nvidia" in (self._engine.get("/info").get("Runtimes") or {})
-        return self._gpus
+        """Say whether the engine has NVIDIA's runtime; see Launcher."""
+        return "nvidia" in (self._info().get("Runtimes") or {})
 
     def check_shared(self, directory: Path) -> None:
         """Raise PermanentError, which says what to do, if no container can be given `directory`."""
@@ -289,6 +292,7 @@ class DockerLauncher:
     def _warm(self) -> None:
         try:
             self.sweep()
+            self._info()
             self._namespaces.warm(self._standard())
         except EmulatorError as error:
             log.warning("containers are not prepared: %s", error)
@@ -298,7 +302,11 @@ class DockerLauncher:
         namespace = None if place.network == "none" else self._namespaces.take(place)
         created = ""
         try:
-            body = request(spec, self._own(labels.JOB), place, namespace, self._mounts(spec))
+            body = request(
+                *(spec, self._own(labels.JOB), place, namespace, self._mounts(spec)),
+                init=self._init,
+                shm_bytes=self._shared_memory(spec.memory_bytes or self._info()["MemTotal"]),
+            )
             created = str(self._engine.post("/containers/create", body, name=spec.name)["Id"])
             self._engine.post(f"/containers/{created}/start")
             if namespace:
@@ -392,6 +400,10 @@ class DockerLauncher:
             # A killed emulator's pause still stands where a host of a cluster belongs.
             self._sweep_pauses()
             return True
+        if self._init and names_init(reason):
+            log.warning("containers run without an init, which this engine lacks: %s", reason)
+            self._init = False
+            return True
         if "network" in reason and "not found" in reason:
             self._network.forget()
             self._enclosed.forget()
@@ -402,6 +414,12 @@ class DockerLauncher:
             return False
         self._namespaces.drain()
         return True
+
+    def _info(self) -> dict[str, Any]:
+        """Return what the engine says of itself and its machine, as it was when first asked."""
+        if self._known is None:
+            self._known = dict(self._engine.get("/info"))
+        return self._known
 
     def _inspect(self, handle: str) -> dict[str, Any] | None:
         """Return what the engine knows of a container of ours."""
