@@ -42,6 +42,15 @@ Roles, users and keys are lost when the emulator stops.
 - What a container sets as `Content-Type` or `X-Amzn-SageMaker-Custom-Attributes` comes back byte
   for byte if it is ASCII or UTF-8.
 
+## CloudWatch Logs
+
+- `FilterLogEvents` takes terms, phrases, `?`, `-` and `%regular expressions%`; patterns for JSON
+  and for columns are refused with HTTP status 501. `GetLogEvents`, `DescribeLogStreams` and live
+  tails read the same lines.
+- Insights (`StartQuery`, `GetQueryResults`) has the commands `fields`, `display`, `filter`,
+  `parse`, `sort` and `limit`, with comparisons, `like`, `in`, `ispresent`, `and`, `or` and `not`.
+  Other commands and functions, such as `stats`, are a `MalformedQueryException`.
+
 ## CloudWatch
 
 CloudWatch keeps what clients put there, what `MetricDefinitions` find and the emulator's own

@@ -18,7 +18,7 @@ import orjson
 from werkzeug.exceptions import HTTPException
 
 from emulator.call import Scope
-from emulator.storage import identity
+from emulator.storage import identity, logs
 from emulator.storage.replies import Reply, send
 from emulator.storage.requests import build, read_body
 
@@ -94,7 +94,7 @@ class Dispatch:
 @cache
 def _handlers(package: str) -> list[tuple[re.Pattern[str], Handler]]:
     paths = importlib.import_module(f"moto.{package}.urls").url_paths
-    own = identity.HANDLERS.get(package)
+    own = {**identity.HANDLERS, **logs.HANDLERS}.get(package)
     return [(re.compile(path.format("")), own or handler) for path, handler in paths.items()]
 
 
