@@ -30,6 +30,8 @@ class Listing:
         name, status: the documents' members that are filtered and sorted by.
         order, by: the default SortOrder and SortBy.
         matches: says whether a document passes the filters that only this kind has.
+        cuts_first: with MaxResults, filters are applied to that many resources of any kind, so that
+            a page may have fewer that pass, or none, and a token nevertheless.
     """
 
     kind: Kind
@@ -39,6 +41,7 @@ class Listing:
     order: str = "Descending"
     by: str = "CreationTime"
     matches: Callable[[Document, Document], bool] = lambda document, request: True
+    cuts_first: bool = False
 
     def page(self, call: Call, request: Document) -> Document:
         """Return the page that a List request asks for.
@@ -47,15 +50,18 @@ class Listing:
             ValidationException: the NextToken is not of this listing in this order.
         """
         order = (request.get("SortBy", self.by), request.get("SortOrder", self.order))
+        late = self.cuts_first and "MaxResults" in request
         placed = [
-            (self._place(document, order[0]), document)
-            for document in self._matching(call, request)
+            (self._place(record.document, order[0]), record.document)
+            for record in call.store.select(self.kind, call.scope)
+            if late or self._passes(record.document, request)
         ]
         placed.sort(key=lambda pair: pair[0], reverse=order[1] == "Descending")
         if token := request.get("NextToken"):
             placed = list(_after(_place_in(token, order), placed, order))
         size = request.get("MaxResults", DEFAULT_PAGE)
-        reply: Document = {self.result: [document for _, document in placed[:size]]}
+        page = [document for _, document in placed[:size]]
+        reply: Document = {self.result: [one for one in page if self._passes(one, request)]}
         if len(placed) > size:
             reply["NextToken"] = _token(placed[size - 1][0], order)
         return reply
@@ -64,17 +70,14 @@ class Listing:
         member = {"Name": self.name, "Status": self.status}.get(sort_by, sort_by)
         return document[member], document[self.name]
 
-    def _matching(self, call: Call, request: Document) -> Iterator[Document]:
-        for record in call.store.select(self.kind, call.scope):
-            document = record.document
-            if (
-                request.get("NameContains", "") in document[self.name]
-                and request.get("StatusEquals") in (None, document.get(self.status))
-                and _within(document, request, "CreationTime")
-                and _within(document, request, "LastModifiedTime")
-                and self.matches(document, request)
-            ):
-                yield document
+    def _passes(self, document: Document, request: Document) -> bool:
+        return (
+            request.get("NameContains", "") in document[self.name]
+            and request.get("StatusEquals") in (None, document.get(self.status))
+            and _within(document, request, "CreationTime")
+            and _within(document, request, "LastModifiedTime")
+            and self.matches(document, request)
+        )
 
 
 def _within(document: Document, request: Document, member: str) -> bool:

@@ -12,16 +12,20 @@ from emulator.operations.registry import operation
 
 LISTING = Listing(MODEL, result="Models", name="ModelName")
 
-NOT_EMULATED: Table = {
-    "InferenceExecutionConfig.Mode=Direct": "",
-    "PrimaryContainer.AdditionalModelDataSources": "",
-    "PrimaryContainer.ContainerMetricsConfig": "",
-    "PrimaryContainer.InferenceSpecificationName": "",
-    "PrimaryContainer.Mode=MultiModel": "Create one model for each artifact.",
-    "PrimaryContainer.ModelDataSource.S3DataSource.HubAccessConfig": "",
-    "PrimaryContainer.ModelDataSource.S3DataSource.ManifestS3Uri": "",
-    "PrimaryContainer.ModelPackageName": "Give the package's Image and ModelDataUrl.",
-    "PrimaryContainer.MultiModelConfig": "",
+_OF_A_CONTAINER: Table = {
+    "AdditionalModelDataSources": "",
+    "ContainerMetricsConfig": "",
+    "InferenceSpecificationName": "",
+    "Mode=MultiModel": "Create one model for each artifact.",
+    "ModelDataSource.S3DataSource.HubAccessConfig": "",
+    "ModelDataSource.S3DataSource.ManifestS3Uri": "",
+    "ModelPackageName": "Give the package's Image and ModelDataUrl.",
+    "MultiModelConfig": "",
+}
+NOT_EMULATED: Table = {"InferenceExecutionConfig.Mode=Direct": ""} | {
+    f"{place}.{entry}": hint
+    for place in ("PrimaryContainer", "Containers[]")
+    for entry, hint in _OF_A_CONTAINER.items()
 }
 
 
@@ -29,10 +33,10 @@ NOT_EMULATED: Table = {
 def create(call: Call, request: Document) -> Document:
     name = request["ModelName"]
     labels = tags.given(request)
-    container = _container(request)
-    refuse_unemulated({**request, "PrimaryContainer": container}, NOT_EMULATED)
+    container, path = _container(request)
+    refuse_unemulated(request, NOT_EMULATED)
     if "Image" not in container:
-        must_not_be_null("primaryContainer.image")
+        must_not_be_null(f"{path}.image")
     _check_data(call, container, request.get("ExecutionRoleArn", ""))
     document = {
         "EnableNetworkIsolation": False,
@@ -62,8 +66,11 @@ def delete(call: Call, request: Document) -> Document:
     return {}
 
 
-def _container(request: Document) -> Document:
-    """Return the model's one container; a list of one behaves as primary (contract C1)."""
+def _container(request: Document) -> tuple[Document, str]:
+    """Return the model's one container and its path in the request.
+
+    A list of one behaves as primary (contract C1).
+    """
     containers = request.get("Containers", [])
     if ("PrimaryContainer" in request) == bool(containers):
         raise ValidationException("Specify exactly one of PrimaryContainer and Containers.")
@@ -71,8 +78,9 @@ def _container(request: Document) -> Document:
         raise ValidationException(
             "Containers with more than one member is not emulated yet. Use PrimaryContainer."
         )
-    container: Document = containers[0] if containers else request["PrimaryContainer"]
-    return container
+    if containers:
+        return containers[0], "containers.1.member"
+    return request["PrimaryContainer"], "primaryContainer"
 
 
 def _check_data(call: Call, container: Document, role: str) -> None:

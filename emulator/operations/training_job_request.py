@@ -88,7 +88,8 @@ def _check_time(request: Document) -> None:
             )
     elif wait is not None:
         raise ValidationException(
-            "MaxWaitTimeInSeconds can only be specified when EnableManagedSpotTraining is true"
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is"
+            " set to true"
         )
 
 
@@ -172,8 +173,7 @@ def with_defaults(request: Document) -> Document:
         "EnableInterContainerTrafficEncryption": False,
         "EnableManagedSpotTraining": False,
         "EnableNetworkIsolation": False,
-        "HyperParameters": {},
-        **_without(request, "Tags"),
+        **{name: value for name, value in request.items() if name != "Tags"},
         **_channels_with_defaults(request),
         **_checkpoints_with_defaults(request),
         "AlgorithmSpecification": {
@@ -188,10 +188,6 @@ def with_defaults(request: Document) -> Document:
         "ResourceConfig": {"InstanceCount": 1, **request["ResourceConfig"]},
         "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_RUNTIME, **limits},
     }
-
-
-def _without(request: Document, member: str) -> Document:
-    return {name: value for name, value in request.items() if name != member}
 
 
 def _channels_with_defaults(request: Document) -> Document:

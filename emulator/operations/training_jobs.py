@@ -21,6 +21,7 @@ LISTING = Listing(
     name="TrainingJobName",
     status="TrainingJobStatus",
     order="Ascending",
+    cuts_first=True,
 )
 
 

@@ -34,6 +34,12 @@ Clients that ask are told so:
 
 Roles, users and keys are lost when the emulator stops.
 
+## Lists
+
+`ListTrainingJobs` with `MaxResults` takes that many jobs first and then applies the filters, as AWS
+does: a page may be empty and have a `NextToken`. Paginators find everything; one call without
+`MaxResults` filters first.
+
 ## Invocations
 
 - A value of `CustomAttributes` that is not ASCII is refused by its pattern, as AWS does. The HTTP

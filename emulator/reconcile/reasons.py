@@ -8,7 +8,7 @@ from pathlib import Path
 from emulator.call import Document
 
 LIMIT = 1024
-"""Characters a FailureReason may have (contract B3)."""
+"""Characters of a sentence of ours, and of a container's failure file (contract B3, B4)."""
 
 CUSTOMER_ERROR = 2
 """Exit code by which Amazon's algorithms say that data or settings are at fault (contract B4)."""
@@ -29,7 +29,6 @@ PIPES_CUT = (
     " it anew."
 )
 SERVICE = "Request to service failed. If failure persists after retry, contact customer support."
-_TRACEBACK = "Traceback (most recent call last):"
 _ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.[^/]+/([^:@]+)")
 
 
@@ -106,8 +105,7 @@ def exit_code(
             f" training data processed on an instance.{suffix}"
         )
     customers_fault = built_in_algorithm and code == CUSTOMER_ERROR
-    prefix = "ClientError: " if customers_fault else "AlgorithmError: "
-    return prefix + _shortened(failure, LIMIT - len(prefix) - len(suffix)) + suffix
+    return f"{'Client' if customers_fault else 'Algorithm'}Error: {failure[:LIMIT]}{suffix}"
 
 
 def ping(variant: str, detail: str = "") -> str:
@@ -196,15 +194,6 @@ def _script(config: str, instance: str, what: str, detail: str) -> str:
         " Internet access."
     )
     return _cut(f"{text} {detail}" if detail else text)
-
-
-def _shortened(failure: str, limit: int) -> str:
-    """Return the beginning of a long text, but of a traceback the end, which says what is wrong."""
-    head, traceback, calls = failure.partition(_TRACEBACK)
-    if len(failure) <= limit or not traceback:
-        return failure[:limit]
-    begun = f"{head}{traceback}\n  […]"
-    return begun[:limit] + calls[max(0, len(begun) + len(calls) - limit) :]
 
 
 def _cut(text: str) -> str:

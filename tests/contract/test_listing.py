@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from emulator.kinds import TRAINING_JOB
+from emulator.lifecycle.training_job import Event
+
 ALL = [f"name-{number:02d}" for number in range(27)]
 
 
@@ -104,7 +107,10 @@ def _lifecycle_configs(sagemaker):
     )
 
 
-@pytest.fixture(params=["jobs", "models", "configs", "endpoints", "notebooks", "lifecycle configs"])
+KINDS = ["jobs", "models", "configs", "endpoints", "notebooks", "lifecycle configs"]
+
+
+@pytest.fixture(params=KINDS)
 def listed(request, sagemaker, job_request, variant):
     """Each kind of resource, with none of it there yet."""
     if request.param == "notebooks":
@@ -164,6 +170,7 @@ def test_an_empty_listing_is_one_empty_page(listed):
     assert "NextToken" not in reply
 
 
+@pytest.mark.parametrize("listed", KINDS[1:], indirect=True)
 def test_a_name_filter_goes_before_the_pages(full):
     first = full.page(NameContains="-1", MaxResults=6, SortBy="Name", SortOrder="Ascending")
     rest = full.page(
@@ -175,6 +182,41 @@ def test_a_name_filter_goes_before_the_pages(full):
     )
     assert full.names(first) + full.names(rest) == [name for name in ALL if "-1" in name]
     assert "NextToken" not in rest
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"NameContains": "-1"},
+        {"NameContains": "-1", "StatusEquals": "InProgress"},
+        {"NameContains": "-1", "CreationTimeAfter": 0, "LastModifiedTimeAfter": 0},
+    ],
+)
+def test_training_jobs_are_filtered_after_max_results(sagemaker, job_request, asked):
+    jobs = _jobs(sagemaker, job_request)
+    for name in ALL:
+        jobs.create(name)
+    asked = {"SortBy": "Name", "SortOrder": "Ascending", **asked}
+    first = jobs.page(**asked, MaxResults=10)
+    assert (jobs.names(first), "NextToken" in first) == ([], True)
+    rest = jobs.page(**asked, MaxResults=12, NextToken=first["NextToken"])
+    assert (jobs.names(rest), "NextToken" in rest) == (ALL[10:20], True)
+    assert _together(jobs.pages(**asked, PaginationConfig={"PageSize": 4})) == ALL[10:20]
+    alone = jobs.page(**asked)
+    assert (jobs.names(alone), "NextToken" in alone) == (ALL[10:20], False)
+
+
+def test_a_status_is_looked_for_among_as_many_training_jobs(server, sagemaker, job_request):
+    for name in ALL[:4]:
+        sagemaker.create_training_job(**job_request(name))
+    server.happens(TRAINING_JOB, ALL[3], Event.FAULT)
+    failed = {"StatusEquals": "Failed", "SortBy": "Name", "SortOrder": "Ascending"}
+    reply = sagemaker.list_training_jobs(**failed, MaxResults=3)
+    assert (reply["TrainingJobSummaries"], "NextToken" in reply) == ([], True)
+    (job,) = sagemaker.list_training_jobs(**failed, MaxResults=4)["TrainingJobSummaries"]
+    assert job["TrainingJobName"] == ALL[3]
+    (job,) = sagemaker.list_training_jobs(**failed)["TrainingJobSummaries"]
+    assert job["TrainingJobName"] == ALL[3]
 
 
 @pytest.mark.parametrize("order, unseen", [("Ascending", "name-99"), ("Descending", "aaaa")])

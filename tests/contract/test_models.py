@@ -53,6 +53,34 @@ def test_a_model_may_have_no_data_a_tree_or_one_object(sagemaker, container):
     assert model["PrimaryContainer"].items() >= container.items()
 
 
+@pytest.mark.parametrize(
+    "container, text",
+    [
+        (
+            CONTAINER | {"Mode": "MultiModel"},
+            "Containers[].Mode MultiModel is not emulated yet. Create one model for each artifact.",
+        ),
+        (
+            CONTAINER | {"MultiModelConfig": {"ModelCacheSetting": "Disabled"}},
+            "Containers[].MultiModelConfig is not emulated yet.",
+        ),
+        (
+            {"ModelDataUrl": "s3://out/model.tar.gz"},
+            "1 validation error detected: Value null at 'containers.1.member.image' failed to"
+            " satisfy constraint: Member must not be null",
+        ),
+    ],
+)
+def test_a_refusal_names_the_member_that_the_caller_used(
+    sagemaker, assert_refused, container, text
+):
+    assert_refused(
+        lambda: sagemaker.create_model(ModelName="Model-1", Containers=[container]),
+        "ValidationException",
+        text,
+    )
+
+
 @pytest.mark.parametrize("operation", ["describe_model", "delete_model"])
 def test_an_absent_model_is_refused(sagemaker, assert_refused, arn, operation):
     assert_refused(

@@ -53,7 +53,7 @@ def test_describe_fills_in_the_defaults(sagemaker, job_request):
         "KmsKeyId": "",
         "S3OutputPath": "s3://out/jobs/",
     }
-    assert job["HyperParameters"] == {}
+    assert "HyperParameters" not in job
     for flag in (
         "EnableInterContainerTrafficEncryption",
         "EnableManagedSpotTraining",
@@ -366,7 +366,8 @@ _FILE = {"TrainingInputMode": "File"}
         ),
         (
             {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}},
-            "MaxWaitTimeInSeconds can only be specified when EnableManagedSpotTraining is true",
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is"
+            " set to true",
         ),
     ],
 )
