@@ -1,12 +1,10 @@
 """`env`: what points the AWS clients of a shell at the emulator, and away from AWS.
 
-The credentials are fakes that look like fakes; the access key id is the account. Variables that
-would lead a client elsewhere are unset. Python and botocore are shown `emulator/clients/`, which
-overcomes what the SageMaker SDKs have hard-wired and makes patient clients ask more often.
+Python and botocore are shown `emulator/clients/`, which overcomes what the SageMaker SDKs have
+hard-wired and makes patient clients ask more often.
 """
 
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,57 +13,72 @@ import click
 from emulator import clients
 from emulator.cli import claim, ports
 from emulator.cli.flags import with_settings
+from emulator.cli.formats import FORMATS
+from emulator.clients import environment
 from emulator.errors import PermanentError
 from emulator.settings import Settings
 
-SECRET = "not-a-secret"
-# Each would make a client read other credentials, or call AWS itself or another endpoint.
-_ALWAYS_UNSET = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_USE_FIPS_ENDPOINT",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-)
-_SERVICES = (
-    "CLOUDWATCH",
-    "CLOUDWATCH_LOGS",
-    "ECR",
-    "IAM",
-    "S3",
-    "SAGEMAKER",
-    "SAGEMAKER_RUNTIME",
-    "SNS",
-    "STS",
-)
-_PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+_PROFILE = "aws-config"
 
 
 class NotRunning(PermanentError):
     """The URL is known only to a running emulator, and there is none."""
 
 
-@click.command(short_help="Print shell exports that point clients at the emulator.")
+@click.command(short_help="Print what points clients at the emulator.")
 @click.option("--as-written", is_flag=True, help="Let clients poll as seldom as against AWS.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*FORMATS, _PROFILE]),
+    default="sh",
+    show_default=True,
+    help="Who reads it: a shell, an IDE, a program, or ~/.aws/config.",
+)
 @with_settings("host", "port", "state", "region", "account", "proxy_port")
-def env(settings: Settings, *, as_written: bool) -> None:
-    """Print shell exports that point clients at the emulator.
+def env(settings: Settings, *, as_written: bool, form: str) -> None:
+    """Print what points clients at the emulator: exports for a shell, or another format.
 
     \b
     eval "$(sagemaker-emulator env)"
+    sagemaker-emulator env --format fish | source
+    sagemaker-emulator env --format powershell | Out-String | Invoke-Expression
+    sagemaker-emulator env --format dotenv > .env
+    sagemaker-emulator env --format aws-config >> ~/.aws/config
 
-    With --port 0 the URL is that of the emulator running on the state directory. With --proxy-port
-    clients go through the emulator's TLS proxy, and no Python is changed.
+    The last one is a profile, sagemaker-emulator. With --port 0 the URL is that of the emulator
+    running on the state directory. With --proxy-port clients go through the emulator's TLS proxy,
+    and no Python is changed.
     """
-    for name, value in variables(settings, os.environ, as_written=as_written).items():
-        click.echo(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
+    url = _url(settings)
+    if not ports.listening(url):
+        click.echo(f"Nobody listens at {url} yet: start it with `sagemaker-emulator up`.", err=True)
+    if form == _PROFILE:
+        click.echo(environment.profile(url, settings.region, settings.account), nl=False)
+        return
+    chosen = variables(settings, os.environ, as_written=as_written)
+    _write_config(settings, url, chosen)
+    click.echo(FORMATS[form](chosen))
+
+
+def _write_config(settings: Settings, url: str, chosen: environment.Variables) -> None:
+    """Write the AWS configuration that a variable names, or take the variable away."""
+    file = Path(chosen[environment.CONFIG_FILE] or "")
+    text = environment.config(url, settings.region, settings.account)
+    try:
+        environment.write_config(file, text)
+    except OSError as problem:
+        del chosen[environment.CONFIG_FILE]
+        click.echo(
+            f"{file} can't be written ({problem.strerror}): `aws configure get region` will not"
+            " find the region, all else does.",
+            err=True,
+        )
 
 
 def variables(
     settings: Settings, environ: Mapping[str, str], *, as_written: bool = False
-) -> dict[str, str | None]:
+) -> environment.Variables:
     """Return the variables that a client needs; None stands for one that must not be set.
 
     Args:
@@ -76,50 +89,17 @@ def variables(
             runs on the state directory.
     """
     url = _url(settings)
-    host = url.removeprefix("http://").rpartition(":")[0].strip("[]")
-    chosen: dict[str, str | None] = {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": settings.account,
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_DEFAULT_REGION": settings.region,
-        "AWS_REGION": settings.region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "PYTHONPATH": _with_path(environ.get("PYTHONPATH", ""), clients.SHIM),
-    }
-    chosen.update(_pace(environ, as_written))
-    if paths := _without_path(environ.get("PATH", ""), clients.COMMANDS):
-        chosen["PATH"] = f"{paths}{os.pathsep}{clients.COMMANDS}"
-    if any(environ.get(name) for name in _PROXIES):
-        for name in ("no_proxy", "NO_PROXY"):
-            chosen[name] = _with_host(environ.get(name, ""), host)
+    chosen = environment.variables(
+        url, settings.region, settings.account, environ, as_written=as_written
+    )
     if settings.proxy_port:
         from emulator.cli import proxied  # needs botocore, which nothing else here does
 
+        host = environment.host_of(url)
         chosen.update(proxied.through(_proxy(settings, url), settings.state, host, environ))
-        chosen["PYTHONPATH"] = _without_path(environ.get("PYTHONPATH", ""), clients.SHIM) or None
-    chosen.update(dict.fromkeys(_ALWAYS_UNSET))
-    elsewhere = [f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES]
-    chosen.update((name, None) for name in elsewhere if name in environ)
+        paths = environment.without_path(environ.get("PYTHONPATH", ""), clients.SHIM)
+        chosen["PYTHONPATH"] = paths or None
     return chosen
-
-
-def _pace(environ: Mapping[str, str], as_written: bool) -> dict[str, str | None]:
-    paths = environ.get("AWS_DATA_PATH", "")
-    if not as_written:
-        chosen: dict[str, str | None] = {"AWS_DATA_PATH": _with_path(paths, clients.DATA)}
-        return chosen | ({clients.AS_WRITTEN: None} if clients.AS_WRITTEN in environ else {})
-    others = _without_path(paths, clients.DATA)
-    return {clients.AS_WRITTEN: "1"} | ({"AWS_DATA_PATH": others or None} if paths else {})
-
-
-def _with_path(paths: str, first: Path) -> str:
-    # An empty entry would mean the working directory: it stays if the user has it, none is added.
-    others = _without_path(paths, first)
-    return f"{first}{os.pathsep}{others}" if others else str(first)
-
-
-def _without_path(paths: str, left_out: Path) -> str:
-    return os.pathsep.join(path for path in paths.split(os.pathsep) if path != str(left_out))
 
 
 def _url(settings: Settings) -> str:
@@ -147,8 +127,3 @@ def _proxy(settings: Settings, url: str) -> str:
         )
     host, _, port = str(running["proxy"]).removeprefix("http://").rpartition(":")
     return ports.url(host.strip("[]"), int(port))
-
-
-def _with_host(exempt: str, host: str) -> str:
-    names = [name for name in exempt.split(",") if name]
-    return ",".join([*names, host] if host not in names else names)

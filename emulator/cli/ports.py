@@ -43,6 +43,16 @@ def _check_free(host: str, port: int, flag: str) -> None:
         raise PortTaken(_reason(host, port, flag, problem)) from None
 
 
+def listening(base: str) -> bool:
+    """Tell whether anybody accepts connections at a URL, an emulator or another program."""
+    host, _, port = base.partition("://")[2].rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
 def health(base: str) -> dict[str, Any] | None:
     """Return what the emulator at this URL says of itself, or None if there is no emulator."""
     answer = page(base, "health")

@@ -1,16 +1,17 @@
-"""What the emulator lays beside the clients of a shell: a Python shim, data for botocore, commands.
+"""What the emulator lays beside clients: a Python shim, data for botocore, commands, variables.
 
-Nothing here runs in the emulator. `env` prints the directories; `docs/clients.md` says what each of
-them does to a client and how to do without.
+`env` prints it for a shell, and `point_here` gives it to a Python process that runs already:
+
+    from emulator.clients import point_here
+
+    with point_here("http://127.0.0.1:4610"):
+        boto3.client("sagemaker").list_training_jobs()
+
+Nothing here runs in the emulator or needs what it depends on. `docs/clients.md` says what each part
+does to a client and how to do without.
 """
 
-from pathlib import Path
+from emulator.clients.places import AS_WRITTEN, COMMANDS, DATA, PROFILE, SHIM
+from emulator.clients.pointing import Pointed, point_here
 
-SHIM = Path(__file__).parent / "shim"
-"""Directory for PYTHONPATH."""
-DATA = Path(__file__).parent / "data"
-"""Directory for AWS_DATA_PATH."""
-COMMANDS = Path(__file__).parent / "commands"
-"""Directory for the end of PATH."""
-AS_WRITTEN = "SAGEMAKER_EMULATOR_AS_WRITTEN"
-"""Variable that, when it is not empty, has a process wait as long as its SDK was written to."""
+__all__ = ["AS_WRITTEN", "COMMANDS", "DATA", "PROFILE", "SHIM", "Pointed", "point_here"]

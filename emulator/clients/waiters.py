@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.loaders import Loader
 
-from emulator.clients import DATA
+from emulator.clients.places import DATA
 
 INTERVAL = 0.5
 """Seconds between two questions of a waiter."""

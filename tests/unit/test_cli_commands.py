@@ -54,4 +54,4 @@ sys.argv = ["sagemaker-emulator", *{arguments}]
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == "[]"
+    assert done.stderr.endswith("[]")  # `env` also says that nobody listens

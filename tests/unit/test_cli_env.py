@@ -1,18 +1,31 @@
 """`sagemaker-emulator env`: what points clients at the emulator."""
 
+import json
 import os
+import re
+import socket
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from botocore.session import Session
 from click.testing import CliRunner, Result
 
 from emulator import clients
 from emulator.cli.claim import claimed
 from emulator.cli.clients import variables
+from emulator.cli.formats import FORMATS
 from emulator.cli.main import commands
 from emulator.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have what is written for clients in the test's own directory."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 def run(*arguments: str, **environ: str) -> Result:
@@ -31,7 +44,7 @@ def evaluated(script: str, environ: dict[str, str]) -> dict[str, str]:
     return dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
 
 
-def test_a_shell_that_evaluates_it_points_at_the_emulator_and_nowhere_else() -> None:
+def test_a_shell_that_evaluates_it_points_at_the_emulator_and_nowhere_else(cache: Path) -> None:
     stray = {
         "AWS_PROFILE": "work",
         "AWS_SESSION_TOKEN": "token",
@@ -39,6 +52,7 @@ def test_a_shell_that_evaluates_it_points_at_the_emulator_and_nowhere_else() -> 
         "AWS_ENDPOINT_URL_S3": "https://elsewhere",
     }
     found = evaluated(run(**stray).stdout, stray)
+    assert Path(found.pop("AWS_CONFIG_FILE")).is_relative_to(cache)
     assert {key: value for key, value in found.items() if key.startswith("AWS_")} == {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:4610",
         "AWS_ACCESS_KEY_ID": "123456789012",
@@ -158,3 +172,138 @@ def test_with_port_0_and_no_emulator_it_fails_and_exports_nothing(tmp_path: Path
     result = run("--port", "0", "--state", str(tmp_path))
     assert (result.exit_code, result.stdout) == (1, "")
     assert "sagemaker-emulator up" in result.stderr
+
+
+# Other formats.
+
+HARD = ["it's", "a b", "$HOME", "`id`", 'quo"te', 'it\'s "both" $HOME', "back\\slash", "a\nb", "#"]
+
+
+def read_dotenv(text: str) -> dict[str, str]:
+    """Read a file of variables as python-dotenv, Compose and Node do."""
+    found = {}
+    pattern = r"""^(\w+)=(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|([^\n]*))$"""
+    for name, literal, escaped, plain in re.findall(pattern, text, flags=re.MULTILINE):
+        for code, meant in (("\\n", "\n"), ('\\"', '"'), ("\\\\", "\\")):
+            escaped = escaped.replace(code, meant)
+        found[name] = literal or escaped or plain
+    return found
+
+
+def read_fish(text: str) -> dict[str, str]:
+    """Read exports of fish: a single quote and a backslash alone are escaped in single quotes."""
+    pattern = r"^set --global --export (\w+) '((?:[^'\\]|\\.)*)'$"
+    found = re.findall(pattern, text, flags=re.MULTILINE)
+    return {name: re.sub(r"\\(['\\])", r"\1", value) for name, value in found}
+
+
+def read_powershell(text: str) -> dict[str, str]:
+    """Read assignments of PowerShell: a single quote alone is doubled in single quotes."""
+    found = re.findall(r"^\$Env:(\w+) = '((?:[^']|'')*)'$", text, flags=re.MULTILINE)
+    return {name: value.replace("''", "'") for name, value in found}
+
+
+@pytest.mark.parametrize(
+    "form, read",
+    [
+        ("sh", lambda text: evaluated(text, {})),
+        ("dotenv", read_dotenv),
+        ("fish", read_fish),
+        ("powershell", read_powershell),
+        ("json", json.loads),
+    ],
+)
+@pytest.mark.parametrize("value", HARD)
+def test_a_value_survives_every_format(form: str, read, value: str) -> None:
+    found = read(FORMATS[form]({"FIRST": "1", "HARD": value, "GONE": None, "LAST": "/a:/b"}))
+    expected = {"FIRST": "1", "HARD": value, "LAST": "/a:/b"}
+    assert {name: found.get(name) for name in expected} == expected
+    assert found.get("GONE") is None
+
+
+@pytest.mark.parametrize(
+    "form, line",
+    [
+        ("sh", "unset AWS_PROFILE"),
+        ("fish", "set --erase AWS_PROFILE"),
+        ("powershell", "Remove-Item Env:AWS_PROFILE -ErrorAction Ignore"),
+        ("dotenv", "# AWS_PROFILE must not be set"),
+        ("json", '  "AWS_PROFILE": null,'),
+    ],
+)
+def test_every_format_says_what_must_not_be_set(form: str, line: str) -> None:
+    assert line in run("--format", form).stdout.splitlines()
+
+
+# The AWS configuration.
+
+
+def region_of(environ: dict[str, str]) -> str:
+    done = subprocess.run(
+        ["aws", "configure", "get", "region"],
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_the_command_line_of_aws_gets_the_region_that_env_chose(tmp_path: Path) -> None:
+    found = evaluated(run("--region", "eu-west-1").stdout, {"HOME": str(tmp_path)})
+    assert region_of({"AWS_CONFIG_FILE": found["AWS_CONFIG_FILE"]}) == "eu-west-1"
+
+
+def test_every_choice_has_a_configuration_of_its_own_that_is_written_anew_when_changed() -> None:
+    def file(region: str) -> Path:
+        return Path(evaluated(run("--region", region).stdout, {})["AWS_CONFIG_FILE"])
+
+    west, east = file("eu-west-1"), file("us-east-1")
+    assert west != east
+    east.write_text("[default]\nregion = somewhere\n")
+    assert file("us-east-1") == east
+    assert "region = us-east-1" in east.read_text()
+    assert set(east.parent.iterdir()) == {east, west}
+
+
+def test_the_profile_leads_a_users_own_configuration_to_the_emulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "config"
+    own.write_text("[default]\nregion = ap-south-1\n\n")
+    profile = run("--format", "aws-config", "--port", "5000", "--region", "eu-west-1").stdout
+    with own.open("a") as file:
+        file.write(profile)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(own))
+    assert Session().get_config_variable("region") == "ap-south-1"
+    chosen = Session(profile="sagemaker-emulator")
+    client = chosen.create_client("sagemaker")
+    assert client.meta.endpoint_url == "http://127.0.0.1:5000"
+    assert client.meta.region_name == "eu-west-1"
+    assert chosen.get_credentials().access_key == Settings().account
+
+
+def test_where_nothing_can_be_written_the_rest_is_printed_and_that_is_told(cache: Path) -> None:
+    cache.write_text("a file in place of the directory")
+    result = run()
+    assert result.exit_code == 0
+    assert "AWS_CONFIG_FILE" not in result.stdout
+    assert "export AWS_ENDPOINT_URL=" in result.stdout
+    assert "`aws configure get region`" in result.stderr
+
+
+# Whether anybody is there.
+
+
+def test_a_shell_is_told_when_nobody_listens_and_pointed_all_the_same() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        assert run("--port", port).stderr == ""
+    result = run("--port", port)
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"Nobody listens at http://127.0.0.1:{port} yet: start it with `sagemaker-emulator up`.\n"
+    )
+    assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{port}" in result.stdout

@@ -73,7 +73,7 @@ def _adapt_after_import(spec: "ModuleSpec") -> None:
 
     def execute_and_adapt(module: "ModuleType") -> None:
         execute(module)
-        _adapt(module)
+        adapt(module)
 
     try:
         vars(loader)["exec_module"] = execute_and_adapt
@@ -81,7 +81,8 @@ def _adapt_after_import(spec: "ModuleSpec") -> None:
         _say("can't follow the import of " + spec.name)
 
 
-def _adapt(module: "ModuleType") -> None:
+def adapt(module: "ModuleType") -> None:
+    """Adapt a module of ADAPTED that has been imported; twice does no harm."""
     stem, function = ADAPTED[module.__name__]
     try:
         adapter = __import__(_PACKAGE + "." + stem, fromlist=[function])

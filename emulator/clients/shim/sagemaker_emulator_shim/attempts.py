@@ -9,19 +9,20 @@ import functools
 import json
 import math
 import os
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
-from . import hastened
+from . import hastened, replace
 
 _FILE = os.path.join("data", "sagemaker", "2017-07-24", "waiters-2.sdk-extras.json")
 
 
 def scale(module: Any) -> None:
     """Wrap `botocore.waiter.Waiter.wait`."""
-    if not hastened():
-        return
-    wait = module.Waiter.wait
+    if hastened():
+        replace(module.Waiter, "wait", _scaled)
 
+
+def _scaled(wait: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(wait)
     def scaled(self: Any, **kwargs: Any) -> Any:
         given = kwargs.get("WaiterConfig") or {}
@@ -31,7 +32,7 @@ def scale(module: Any) -> None:
             kwargs["WaiterConfig"] = dict(given, MaxAttempts=attempts)
         return wait(self, **kwargs)
 
-    module.Waiter.wait = scaled
+    return scaled
 
 
 def _slowness(name: str, delay: float) -> float:

@@ -7,9 +7,9 @@ counts. Where a user's timeout is measured, real seconds count. No other module 
 
 import functools
 import time
-from typing import Any
+from typing import Any, Callable
 
-from . import hastened
+from . import hastened, replace
 
 LONGEST = 0.5
 """Seconds of the longest sleep."""
@@ -64,23 +64,24 @@ class CompressedTime(ShortSleeps):
 def compress(module: Any) -> None:
     """Adapt a module in which differences of readings are compared with its own intervals only."""
     if hastened():
-        module.time = CompressedTime()
+        replace(module, "time", lambda _: CompressedTime())
 
 
 def shorten(module: Any) -> None:
     """Adapt a module in which readings measure a user's timeout."""
     if hastened():
-        module.time = ShortSleeps()
+        replace(module, "time", lambda _: ShortSleeps())
 
 
 def shorten_polls(module: Any) -> None:
     """Adapt a module that has sleeps of other meaning too: `_wait_until` alone asks more often."""
-    if not hastened():
-        return
-    wait = module._wait_until
+    if hastened():
+        replace(module, "_wait_until", _asking_often)
 
+
+def _asking_often(wait: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(wait)
     def wait_until(callable_fn: Any, poll: float = 5) -> Any:
         return wait(callable_fn, min(poll, LONGEST))
 
-    module._wait_until = wait_until
+    return wait_until

@@ -7,15 +7,19 @@ endpoint that is not AWS's own, is left alone.
 import functools
 import os
 import re
-from typing import Any, Optional
+from typing import Any, Callable, Optional
+
+from . import replace
 
 _PUBLIC = re.compile(r"https://sts(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?/?")
 
 
 def yield_sts(module: Any) -> None:
     """Wrap `botocore.session.Session.create_client`."""
-    create = module.Session.create_client
+    replace(module.Session, "create_client", _yielding)
 
+
+def _yielding(create: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(create)
     def create_client(self: Any, service_name: str, *args: Any, **kwargs: Any) -> Any:
         chosen = configured()
@@ -23,7 +27,7 @@ def yield_sts(module: Any) -> None:
             kwargs["endpoint_url"] = chosen
         return create(self, service_name, *args, **kwargs)
 
-    module.Session.create_client = create_client
+    return create_client
 
 
 def configured() -> Optional[str]:

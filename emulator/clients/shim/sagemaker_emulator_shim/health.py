@@ -9,7 +9,7 @@ import http.client
 import time
 from typing import Any, Callable, Optional
 
-from . import hastened
+from . import hastened, replace
 
 _PAUSE = 0.25
 _TIMEOUT = 1.0
@@ -35,19 +35,22 @@ def notice(module: Any) -> None:
     """Wrap `_wait_for_serving_container` of the SDK's local mode."""
     if not hastened():
         return
-    wait, clock = module._wait_for_serving_container, AttentiveTime()
-    module.time = clock
+    clock = AttentiveTime()
 
-    @functools.wraps(wait)
-    def wait_attentively(serving_port: int, *args: Any, **kwargs: Any) -> Any:
-        host = getattr(module, "get_docker_host", lambda: "localhost")()
-        clock.there = functools.partial(serves, host, serving_port)
-        try:
-            return wait(serving_port, *args, **kwargs)
-        finally:
-            clock.there = None
+    def attentive(wait: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(wait)
+        def wait_attentively(serving_port: int, *args: Any, **kwargs: Any) -> Any:
+            host = getattr(module, "get_docker_host", lambda: "localhost")()
+            clock.there = functools.partial(serves, host, serving_port)
+            try:
+                return wait(serving_port, *args, **kwargs)
+            finally:
+                clock.there = None
 
-    module._wait_for_serving_container = wait_attentively
+        return wait_attentively
+
+    replace(module, "_wait_for_serving_container", attentive)
+    replace(module, "time", lambda _: clock)
 
 
 def serves(host: str, port: int) -> bool:
