@@ -1,6 +1,7 @@
 """A training job's output: one log stream for each host, and the metrics in it (contract B10)."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from emulator.call import Document, Record, Scope
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+_TOLD, _TOLD_OF_EACH = 10, 1000
+"""Lines that the emulator's own log has of a host that failed, and characters of each."""
 LAST_LINES = 10.0
 """Seconds without a line after which a container that has ended is taken to have no more."""
 
@@ -75,6 +78,20 @@ class JobLogs:
         """Wait until the last line of containers that have ended is passed on."""
         for host in hosts:
             self._followers.finish(host.handle, LAST_LINES)
+
+    def tell_end(self, record: Record, failed: Observed) -> None:
+        """Have the emulator's own log say how a host failed, and what it wrote last.
+
+        The host's stream ends with the same lines. Without a failure file, FailureReason has
+        nothing but the exit code, and a person would have to look for the stream.
+        """
+        output = self._launcher.logs(failed.handle, follow=False)
+        last = deque((without_controls(line.text)[:_TOLD_OF_EACH] for line in output), _TOLD)
+        log.warning(
+            "TrainingJob/%s: %s ended with exit code %s. %s",
+            *(record.name, failed.labels[labels.HOST], failed.exit_code),
+            "\n  ".join(("Its last lines:", *last)) if last else "It wrote nothing.",
+        )
 
     def final_metrics(self, record: Record, hosts: list[Observed]) -> Document:
         """Return the last value of each metric, from the whole output (contract B3)."""

@@ -179,6 +179,8 @@ class TrainingJobs:
         self._pipes.end(record.scope, record.name)
         self._logs.finish(hosts)
         self._tell_order(record, hosts)
+        if failed := _first_failed(hosts):
+            self._logs.tell_end(record, failed)
         changes = self._logs.final_metrics(record, hosts)
         if reason:
             self._move(record, Event.EXITED_NONZERO, FailureReason=reason, **changes)
@@ -275,9 +277,7 @@ class TrainingJobs:
             return reasons.INTERRUPTED
         if problem := self._pipes.problem(record):
             return problem
-        failed = [host for host in hosts if host.exit_code]
-        if failed:
-            first = min(failed, key=lambda host: host.finished_at)
+        if first := _first_failed(hosts):
             written = self._workspace(record, first.labels[labels.HOST]).failure_text()
             if why := never_ran(self._output(first)):
                 return reasons.start(why)
@@ -395,3 +395,8 @@ class TrainingJobs:
         self._store.change(
             TRAINING_JOB, record.scope, record.name, change, event="Noted", message=message
         )
+
+
+def _first_failed(hosts: list[Observed]) -> Observed | None:
+    failed = (host for host in hosts if host.exit_code)
+    return min(failed, key=lambda host: host.finished_at, default=None)

@@ -334,6 +334,28 @@ def test_metrics_are_found_in_what_the_log_shows_and_are_numbers(world: World) -
     assert (metric["MetricName"], metric["Value"]) == ("rmse", 0.25)
 
 
+@pytest.mark.parametrize("count, shown", [(0, []), (3, [0, 1, 2]), (12, list(range(2, 12)))])
+def test_a_failure_without_a_failure_file_is_told_by_the_last_lines(
+    world: World, caplog: pytest.LogCaptureFixture, count: int, shown: list[int]
+) -> None:
+    said = tuple(f"line {number}" for number in range(count))
+    world.create(Behaviour(output=said, exit_code=7))
+    record = world.run()
+    assert record.document["FailureReason"] == "AlgorithmError: , exit code: 7"
+    assert world.written.texts() == ([list(said)] if said else [])
+    (told,) = [line for line in caplog.messages if "ended with exit code 7" in line]
+    assert told.splitlines()[1:] == [f"  line {number}" for number in shown]
+    assert told.endswith("It wrote nothing.") is (count == 0)
+
+
+def test_what_a_job_that_ended_well_wrote_is_not_repeated(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.create(Behaviour(output=("trained",)))
+    assert world.run().phase == "Completed"
+    assert not [line for line in caplog.messages if "trained" in line]
+
+
 def test_https_addresses_of_s3_lead_to_the_same_objects(world: World) -> None:
     host = "s3.us-east-1.amazonaws.com"
     world.objects.put_bytes(BUCKET, "in/a", b"1")
