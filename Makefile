@@ -13,7 +13,7 @@ SIDE_BY_SIDE := --numprocesses 2
 ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine compose browser images sdks lock check format up demo demo-local test coverage test-fast accuracy bench clean
+.PHONY: help install engine compose browser images sdks lock check format up demo demo-local test coverage test-fast accuracy endurance bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,17 +85,20 @@ demo-local: images compose .venv-sdk/v2/.installed ## Digits in the SageMaker Py
 	@$(ON_ENGINE) $(BIN)/python -m examples.local_mode.demo
 
 # The SDKs are installed while images are built. Package managers take turns.
-test: install engine ## Run every test but those of `accuracy`, real containers included
+test: install engine ## Run every test but those of `accuracy` and `endurance`, real containers included
 	@$(MAKE) --no-print-directory --jobs 2 images sdks
 	@$(MAKE) --no-print-directory compose browser
-	$(ON_ENGINE) $(BIN)/pytest $(SIDE_BY_SIDE) -m "not accuracy"
+	$(ON_ENGINE) $(BIN)/pytest $(SIDE_BY_SIDE) -m "not accuracy and not endurance"
 
 coverage: images compose browser sdks ## Run the same tests, and tell which lines of the emulator they ran
 	@rm -f .coverage .coverage.*
-	$(ON_ENGINE) $(BIN)/pytest -m "not accuracy" --cov --cov-report=term:skip-covered
+	$(ON_ENGINE) $(BIN)/pytest -m "not accuracy and not endurance" --cov --cov-report=term:skip-covered
 
 accuracy: images ## See how well image-classification learns digits and photographs (two minutes)
 	$(ON_ENGINE) $(BIN)/pytest -m accuracy --log-cli-level=INFO
+
+endurance: images ## Start the emulator 200 times, on a busy machine and with clients that do not wait (STARTS=N)
+	$(ON_ENGINE) $(BIN)/pytest -m endurance --log-cli-level=INFO -s
 
 test-fast: install ## Run the tests that need no container engine
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not docker"

@@ -1,7 +1,8 @@
 """The one place that knows every part: settings in, a running emulator out.
 
 Starting serves at once; the engine, the storage and what an earlier run left come up behind the
-first requests, which wait for just the part that they need.
+first requests, which wait for just the part that they need. The thread that starts the emulator
+imports what is needed to serve; from then on all imports are those of `Loading`'s thread.
 """
 
 import logging
@@ -11,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,7 @@ from emulator.kinds import ENDPOINT, NOTEBOOK_INSTANCE, TRAINING_JOB
 from emulator.launch.contract.limits import Limits
 from emulator.launch.docker import DockerLauncher
 from emulator.lifecycle.endpoint import SERVING
+from emulator.loading import Loading
 from emulator.logs import LogSink
 from emulator.names import token
 from emulator.operations import delegated, registry
@@ -58,7 +61,7 @@ from emulator.store.database import Database
 from emulator.store.documents import Documents
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from emulator.proxy import Proxy
 
@@ -74,6 +77,10 @@ ENGINE_RETRY = 2.0
 """Seconds between tries to reach an engine that does not answer."""
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 """Hosts that stand for every address of this machine."""
+STORAGE, PAGES, ENGINE_CLIENT = "the storage", "the own pages", "the engine's client"
+"""What is loaded behind the first requests."""
+LATE_IMPORTS = ("_strptime", "concurrent.futures.thread", "http.client", "netrc")
+"""What our own functions, and the standard library's, import when they are first called."""
 _ENGINE_HOST = "host.docker.internal"
 _ALIVE = (ENDPOINT, TRAINING_JOB, NOTEBOOK_INSTANCE)
 """The kinds that have containers."""
@@ -95,6 +102,7 @@ class Assembly:
             default_account=settings.account,
             default_region=settings.region,
             sample_data=settings.sample_data,
+            loads_itself=False,
         )
         self.launcher = DockerLauncher(
             instance=_instance(self.state),
@@ -118,10 +126,22 @@ class Assembly:
                 request_bytes=settings.payload_limit, seconds=settings.invocation_timeout
             ),
         )
+        self._pages = create_pages(
+            health=self.health, reset=self.reset, accelerators=self.accelerators
+        )
+        self._versions: Document = {}
         self.server = Server(
             create_app(self._parts()), [(settings.host, self._port)], threads=REQUESTS_AT_ONCE
         )
         self.proxy = self._proxy()
+        self._loading = Loading(
+            {
+                "the model of SageMaker's API": model.sagemaker,
+                STORAGE: self.storage.load,
+                PAGES: self._load_pages,
+                ENGINE_CLIENT: self._load_engine_client,
+            }
+        )
         self._closing = threading.Event()
         self._engine_thread = threading.Thread(target=self._come_up, name="engine", daemon=True)
         self._engine_up = threading.Event()
@@ -146,9 +166,9 @@ class Assembly:
             if record.phase in SERVING:
                 self.routes.expect(record.scope, record.name)
         self.server.start()
-        self.storage.load()
         if self.proxy is not None:
             self.proxy.start()
+        self._loading.start(self._fail)
         self._engine_thread.start()
 
     def close(self) -> None:
@@ -157,6 +177,7 @@ class Assembly:
             return
         self._closing.set()
         self.regions.close()
+        self._loading.stop()
         if self._engine_thread.is_alive():
             self._engine_thread.join(ENGINE_PATIENCE)
         self.server.stop(grace=2.0)
@@ -194,8 +215,6 @@ class Assembly:
 
     def health(self) -> Document:
         """Return what `GET /_emulator/health` answers."""
-        from importlib.metadata import version  # not needed to start
-
         return {
             "status": "ok" if self._engine_up.is_set() else "waiting for the container engine",
             "url": self.url,
@@ -204,10 +223,7 @@ class Assembly:
             "region": self.settings.region,
             "account": self.settings.account,
             "url_for_containers": self._url_for_containers,
-            "versions": {
-                "emulator": __version__,
-                **{name: version(name) for name in ("moto", "botocore", "granian", "docker")},
-            },
+            "versions": self._versions,
         }
 
     @property
@@ -297,22 +313,36 @@ class Assembly:
             call=self._call,
             storage=self.storage.handle,
             runtime=self.invocations.handle,
-            pages=self._pages(),
+            pages=self._show_page,
             account_of=self.storage.account_of,
             default_scope=self.default_scope,
             notice=self.regions.notice,
         )
 
-    def _pages(self) -> "WSGIApplication":
-        pages = create_pages(health=self.health, reset=self.reset, accelerators=self.accelerators)
+    def _show_page(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        self._loading.wait(PAGES)
+        return self._pages(environ, start_response)
 
-        def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-            # The first page imports Flask. It shares packages with moto, and two threads that
-            # import one package at a time can each find it half loaded.
-            self.storage.wait()
-            return pages(environ, start_response)
+    def _load_pages(self) -> None:
+        self._pages.load()
+        from importlib.metadata import version  # not needed to serve
 
-        return app
+        names = ("moto", "botocore", "granian", "docker")
+        self._versions = {"emulator": __version__, **{name: version(name) for name in names}}
+
+    def _load_engine_client(self) -> None:
+        self.launcher.load()
+        self.regions.load()
+        for name in LATE_IMPORTS:
+            import_module(name)
+
+    def _fail(self, failure: PermanentError) -> None:
+        """Give this run up, because of the first of such failures."""
+        self.failure = self.failure or failure
+        if self._on_failure:
+            self._on_failure()
 
     def _call(self, operation: str, scope: Scope, request_id: str) -> Call:
         return Call(
@@ -337,11 +367,10 @@ class Assembly:
     def _come_up(self) -> None:
         """Reach the engine, take over what an earlier run left, and begin to reconcile."""
         try:
-            self.storage.wait()  # it imports what the engine's client imports too; see _pages
-        except PermanentError as error:
-            self._fail(error)
+            self._loading.wait(STORAGE)
+            self._loading.wait(ENGINE_CLIENT)
+        except PermanentError:
             return
-        model.sagemaker()
         complained = False
         while not self._closing.is_set():
             try:
@@ -359,11 +388,6 @@ class Assembly:
                 return
             else:
                 return
-
-    def _fail(self, error: PermanentError) -> None:
-        self.failure = error
-        if self._on_failure:
-            self._on_failure()
 
     def _take_over(self) -> None:
         self.launcher.check_shared(self.state)

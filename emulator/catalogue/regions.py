@@ -4,6 +4,7 @@ All work is done on a thread of its own, so that no request waits. What can't be
 once: only the SDKs' local mode needs the names.
 """
 
+import importlib
 import logging
 import queue
 import re
@@ -30,6 +31,10 @@ class Regions:
             self._seen.add(region)
             self._noticed.put(region)
 
+    def load(self) -> None:
+        """Import what gives names: it asks for the docker SDK, which takes a while."""
+        importlib.import_module("emulator.catalogue.naming")
+
     def begin(self, url: str) -> None:
         """Begin to give names, on a thread; `url` is where containers reach the emulator."""
         threading.Thread(target=self._work, args=(url,), name="regions", daemon=True).start()
@@ -40,7 +45,7 @@ class Regions:
         self._noticed.put("")
 
     def _work(self, url: str) -> None:
-        from emulator.catalogue import naming  # asks for the docker SDK, which takes a while
+        from emulator.catalogue import naming  # imported by `load`
 
         while (region := self._noticed.get()) and not self._closing:
             try:

@@ -10,14 +10,14 @@ A browser that shows somebody else's page may not change anything here.
 
 import logging
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator.call import Document
 from emulator.errors import PermanentError, TemporaryError
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from flask import Flask, Response
     from werkzeug.exceptions import HTTPException
 
@@ -51,30 +51,47 @@ class Accelerators(Protocol):
         ...
 
 
-def create_pages(
-    *, health: Callable[[], Document], reset: Callable[[], None], accelerators: Accelerators
-) -> "WSGIApplication":
-    """Return the WSGI application of the pages.
+class Pages:
+    """The WSGI application of the pages.
 
     Args:
         health: what ``GET /_emulator/health`` answers.
         reset: forgets every resource and object; called by ``POST /_emulator/reset``.
     """
 
-    @cache
-    def pages() -> "Flask":
-        return _flask(health, reset, accelerators)
+    def __init__(
+        self,
+        *,
+        health: Callable[[], Document],
+        reset: Callable[[], None],
+        accelerators: Accelerators,
+    ) -> None:
+        self._health, self._reset, self._accelerators = health, reset, accelerators
 
-    def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        return pages()(environ, start_response)
+    @cached_property
+    def _application(self) -> "Flask":
+        return _flask(self._health, self._reset, self._accelerators)
 
-    return app
+    def load(self) -> None:
+        """Import Flask, which takes longer than the rest of the front; else the first page does."""
+        self._application.test_client()  # imports what Flask itself imports late
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        return self._application(environ, start_response)
+
+
+def create_pages(
+    *, health: Callable[[], Document], reset: Callable[[], None], accelerators: Accelerators
+) -> Pages:
+    """Return the pages; see Pages for the arguments."""
+    return Pages(health=health, reset=reset, accelerators=accelerators)
 
 
 def _flask(
     health: Callable[[], Document], reset: Callable[[], None], accelerators: Accelerators
 ) -> "Flask":
-    # Imported by the first request for a page: it takes longer than the rest of the front together.
     from flask import Flask, abort, jsonify, request
     from werkzeug.exceptions import HTTPException
 

@@ -1,7 +1,7 @@
 """Storage: every AWS service that is not SageMaker, in this process.
 
-Importing this module is cheap; moto itself is imported by a thread that a Storage starts, and the
-first call waits for it. moto keeps its state in the process, so there is one open Storage at a
+Importing this module is cheap; moto itself is imported by `Storage.load`, and whatever needs it
+waits until that is done. moto keeps its state in the process, so there is one open Storage at a
 time. Nothing here opens a socket, but to fetch sample data that a client asks for, and no IAM
 policy is ever enforced.
 """
@@ -11,42 +11,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from wsgiref.types import StartResponse
 
 from emulator import state_files
 from emulator.call import Scope
-from emulator.errors import PermanentError
 from emulator.storage.objects import ScopedObjects
 
 if TYPE_CHECKING:
-    from emulator.storage.dispatch import Dispatch
-    from emulator.storage.front import S3Front
-    from emulator.storage.metrics import Metrics
-    from emulator.storage.s3 import S3
-    from emulator.storage.samples import SampleBuckets
-    from emulator.storage.streams import Line, LogStreams
+    from emulator.storage.loaded import Parts
+    from emulator.storage.streams import Line
 
 _ISSUED = ("AKIA", "ASIA")
 """How the ids of issued keys start; others are not looked up, so that they wait for nothing."""
 
 _FILES = ("s3/index.sqlite", "logs/lines.sqlite", "logs/metrics.sqlite")
+"""The databases, below the root: of objects, of log lines, of metrics."""
 
 SERVICES = frozenset({"ecr", "iam", "logs", "monitoring", "s3", "sagemaker", "sns", "sts"})
-
-
-@dataclass(frozen=True)
-class _Parts:
-    s3: S3
-    samples: SampleBuckets
-    front: S3Front
-    dispatch: Dispatch
-    streams: LogStreams
-    metrics: Metrics
-    lock: threading.RLock
 
 
 class Storage:
@@ -56,6 +39,8 @@ class Storage:
         root: directory of everything durable: S3's index and bodies, log lines.
         default_account, default_region: whose an unsigned request is.
         sample_data: the digits of the buckets of sample data: `auto`, `bundled` or a directory.
+        loads_itself: the first who needs it loads it; otherwise only who calls `load` does, which
+            is for a process where one thread owns the imports.
 
     Raises:
         RuntimeError: another Storage of this process is still open.
@@ -71,6 +56,7 @@ class Storage:
         default_account: str = "123456789012",
         default_region: str = "us-east-1",
         sample_data: str = "auto",
+        loads_itself: bool = True,
     ) -> None:
         for file in _FILES:
             state_files.check(root / file)
@@ -79,47 +65,35 @@ class Storage:
         self.root = root
         self.default_scope = Scope(default_account, default_region)
         self._sample_data = sample_data
-        self._parts: Future[_Parts] = Future()
+        self._loads_itself = loads_itself
+        self._parts: Future[Parts] = Future()
         self._loading = threading.Lock()
 
     def load(self) -> None:
-        """Begin to import moto and read the state, in the background; twice does no harm."""
+        """Import moto and read the state, in this thread; twice does no harm.
+
+        Raises what goes wrong, and so does everything that then needs a part.
+        """
         if self._loading.acquire(blocking=False):
-            threading.Thread(target=self._load, name="storage-load", daemon=True).start()
+            try:
+                self._parts.set_result(self._load())
+            except BaseException as error:
+                self._parts.set_exception(error)
+        self._parts.result()
 
-    def _load(self) -> None:
-        try:
-            self._parts.set_result(self._assemble())
-        except BaseException as error:
-            self._parts.set_exception(error)
-
-    def _assemble(self) -> _Parts:
+    def _load(self) -> Parts:
+        from emulator.storage import loaded
         from emulator.storage.digits import DigitSource
-        from emulator.storage.dispatch import Dispatch
-        from emulator.storage.front import S3Front
-        from emulator.storage.metrics import Metrics
-        from emulator.storage.s3 import S3
-        from emulator.storage.samples import SampleBuckets
-        from emulator.storage.streams import LogStreams
 
-        index, lines, values = (self.root / file for file in _FILES)
-        s3 = S3(index.parent)
-        source = DigitSource(self._sample_data, self.root / "mnist")
-        samples = SampleBuckets(s3, source, self.default_scope.account)
-        # One lock for all of moto: its services write into each other, Logs exports into S3.
-        lock = s3.lock
-        streams = LogStreams(lines, lock)
-        metrics = Metrics(values, lock)
+        return loaded.assemble(
+            *(self.root / file for file in _FILES),
+            digits=DigitSource(self._sample_data, self.root / "mnist"),
+            account=self.default_scope.account,
+        )
 
-        def after(service: str, scope: Scope, operation: str) -> None:
-            streams.after(service, scope, operation)
-            s3.flush()
-
-        front = S3Front(s3, samples)
-        return _Parts(s3, samples, front, Dispatch(lock, after), streams, metrics, lock)
-
-    def _ready(self) -> _Parts:
-        self.load()
+    def _ready(self) -> Parts:
+        if self._loads_itself:
+            self.load()
         return self._parts.result()
 
     def wait(self) -> None:
@@ -160,10 +134,7 @@ class Storage:
         """Return the account that a key was issued for, or None for a key from elsewhere."""
         if not access_key_id.startswith(_ISSUED):
             return None
-        from emulator.storage import accounts
-
-        with self._ready().lock:
-            return accounts.account_of(access_key_id)
+        return self._ready().account_of(access_key_id)
 
     def put_log_lines(self, scope: Scope, group: str, stream: str, lines: Sequence[Line]) -> None:
         """Append lines to a CloudWatch Logs stream, making it if need be."""
@@ -187,37 +158,22 @@ class Storage:
 
     def sagemaker_operations(self) -> frozenset[str]:
         """Return the SageMaker operations that `handle("sagemaker", …)` can answer."""
-        from emulator.storage import dispatch
-
-        self._ready()
-        return dispatch.sagemaker_operations()
+        return self._ready().dispatch.sagemaker_operations()
 
     def reset(self) -> None:
         """Forget everything of every service, on disk too."""
-        parts = self._ready()
-        with parts.lock:
-            parts.s3.reset()
-            parts.streams.reset()
-            parts.metrics.reset()
-            _forget_backends()
+        self._ready().reset()
 
     def close(self) -> None:
-        """Write what is pending and free the process for another Storage."""
+        """Write what is pending and free the process for another Storage.
+
+        Waits for a load that is under way. Whoever still waits for one that never began hears of
+        the end.
+        """
         try:
-            # What could not be loaded has nothing pending, and was told to who waited for it.
-            with suppress(PermanentError):
-                parts = self._ready()
-                parts.samples.close()
-                with parts.lock:
-                    parts.s3.close()
-                    parts.streams.close()
-                    parts.metrics.close()
-                    _forget_backends()
+            if self._loading.acquire(blocking=False):
+                self._parts.set_exception(RuntimeError("the storage was closed unloaded"))
+            elif self._parts.exception() is None:
+                self._parts.result().close()
         finally:
             Storage._open.release()
-
-
-def _forget_backends() -> None:
-    from moto.core.base_backend import BackendDict
-
-    BackendDict.reset()

@@ -15,6 +15,11 @@ from typing import Any
 from wsgiref.types import StartResponse
 
 import orjson
+from moto.core.responses import (  # type: ignore[attr-defined]
+    camelcase_to_underscores,
+    get_service_model,
+)
+from moto.sagemaker.responses import SageMakerResponse
 from werkzeug.exceptions import HTTPException
 
 from emulator.call import Scope
@@ -83,12 +88,25 @@ class Dispatch:
             self._after(service, scope, _target(environ))
         return send(environ, start_response, reply)
 
+    def sagemaker_operations(self) -> frozenset[str]:
+        """Return the names of SageMaker's operations that moto has a handler for."""
+        names = get_service_model("sagemaker").operation_names
+        return frozenset(
+            name for name in names if hasattr(SageMakerResponse, camelcase_to_underscores(name))
+        )
+
     def _answer(self, package: str, request: Any) -> Reply:
         for pattern, handler in _handlers(package):
             if pattern.match(request.path):
                 with self._lock:
                     return handler(request, request.raw_url, request.headers)
         return 404, {"Content-Type": "text/plain"}, b""
+
+
+def load() -> None:
+    """Find the handlers of every service, which imports its part of moto."""
+    for package, _ in SERVICES.values():
+        _handlers(package)
 
 
 @cache
@@ -113,15 +131,3 @@ def _error(environ: Mapping[str, Any], status: int, code: str, message: str) -> 
         f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     )
     return status, {**headers, "Content-Type": "text/xml"}, text.encode()
-
-
-def sagemaker_operations() -> frozenset[str]:
-    """Return the names of SageMaker's operations that moto has a handler for."""
-    from moto.core.responses import (  # type: ignore[attr-defined]
-        camelcase_to_underscores,
-        get_service_model,
-    )
-    from moto.sagemaker.responses import SageMakerResponse
-
-    names = get_service_model("sagemaker").operation_names
-    return frozenset(n for n in names if hasattr(SageMakerResponse, camelcase_to_underscores(n)))

@@ -4,12 +4,12 @@ Every test here needs an engine and `make images`; without them it fails. `emula
 for the whole run; a test that kills or configures its own uses `launched`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running_emulator import IMAGE, Emulator, engine, start
+from running_emulator import COMMAND, IMAGE, Emulator, engine, start
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +44,13 @@ def launched(tmp_path: Path, image: str) -> Iterator[Callable[..., Emulator]]:
     """Start emulators of the test's own; on the test's state directory unless told otherwise."""
     started: list[Emulator] = []
 
-    def launch(*flags: str, state: Path = tmp_path / "state", **environment: str) -> Emulator:
-        running = start(state, *flags, **environment)
+    def launch(
+        *flags: str,
+        state: Path = tmp_path / "state",
+        command: Sequence[str] = COMMAND,
+        **environment: str,
+    ) -> Emulator:
+        running = start(state, *flags, command=command, **environment)
         started.append(running)
         return running
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -250,15 +250,23 @@ class Emulator:
         return found
 
 
-def start(state: Path, *flags: str, **environment: str) -> Emulator:
-    """Start an emulator on a free port and wait for its ready line and its engine."""
+COMMAND = (str(Path(sys.executable).with_name("sagemaker-emulator")),)
+
+
+def start(
+    state: Path, *flags: str, command: Sequence[str] = COMMAND, **environment: str
+) -> Emulator:
+    """Start an emulator on a free port and wait for its ready line and its engine.
+
+    Args:
+        command: what runs the emulator's command line.
+    """
     state.mkdir(parents=True, exist_ok=True)
     log = state / "emulator.log"
-    command = [str(Path(sys.executable).with_name("sagemaker-emulator")), "up", "--port", "0"]
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("EMULATOR_", "AWS_"))}
     with log.open("a") as errors:
         process = subprocess.Popen(
-            [*command, "--state", str(state), *flags],
+            [*command, "up", "--port", "0", "--state", str(state), *flags],
             env={**inherited, **environment},
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -217,12 +217,19 @@ class Stream:
         self._response.close()
 
 
+def load() -> None:
+    """Import all that connections need, so that no later call does."""
+    import docker.api
+    import docker.transport  # noqa: F401 - and requests and urllib3 with it
+    import requests.packages  # noqa: F401
+
+
 def connect() -> "APIClient":
     """Connect to the engine that DOCKER_HOST names, else to the first local one that answers.
 
     Raises EngineDown; an explicit DOCKER_HOST that does not answer is never replaced.
     """
-    # Importing the SDK takes a quarter of a second that start-up does not have.
+    # Importing the SDK takes a quarter of a second that start-up does not have; see `load`.
     from docker import APIClient
     from docker.errors import DockerException
     from docker.utils import kwargs_from_env

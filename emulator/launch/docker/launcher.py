@@ -28,6 +28,7 @@ from . import labels
 from .clusters import Clusters
 from .containers import names_init, observed, refusal, request
 from .engine import Absent, Engine, EngineDown, Failed, Refused, engine_socket
+from .engine import load as load_client
 from .mounts import bind
 from .namespaces import Namespace, Namespaces, Place
 from .network import SERVER_NAME, Network, on_this_machine
@@ -104,6 +105,10 @@ class DockerLauncher:
         self._shared_memory = shared_memory
         self._init = True
         self._known: dict[str, Any] | None = None
+
+    def load(self) -> None:
+        """Import the engine's client; else the first call does."""
+        load_client()
 
     def warm(self) -> threading.Thread:
         """Sweep, make the network and fill the pool, all in the background."""

@@ -1,0 +1,101 @@
+"""The parts of a Storage, put together; importing this module imports all of moto that is used.
+
+moto imports some modules only in the functions that need them, and a service's handlers are found
+by name. All of that is imported here too, so that no request does it
+(``emulator/loading.py`` says why).
+"""
+
+import importlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from moto.core.base_backend import BackendDict
+
+from emulator.call import Scope
+from emulator.storage import accounts, dispatch
+from emulator.storage.digits import DigitSource
+from emulator.storage.dispatch import Dispatch
+from emulator.storage.front import S3Front
+from emulator.storage.metrics import Metrics
+from emulator.storage.s3 import S3
+from emulator.storage.samples import SampleBuckets
+from emulator.storage.streams import LogStreams
+
+LATE_IMPORTS = (
+    "encodings.idna",
+    "moto.awslambda.utils",
+    "moto.firehose",
+    "moto.iam.access_control",
+    "moto.kinesis",
+    "moto.s3.urls",
+    "moto.s3control",
+    "moto.secretsmanager",
+    "moto.stepfunctions.models",
+    "moto.stepfunctions.responses",
+    "py_partiql_parser",
+    "xml.dom.expatbuilder",
+)
+"""What functions of moto, and of what it stands on, import when they are first called."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What answers, and the lock under which moto works."""
+
+    s3: S3
+    samples: SampleBuckets
+    front: S3Front
+    dispatch: Dispatch
+    streams: LogStreams
+    metrics: Metrics
+    lock: threading.RLock
+
+    def account_of(self, access_key_id: str) -> str | None:
+        """Return the account that a key was issued for, or None for a key from elsewhere."""
+        with self.lock:
+            return accounts.account_of(access_key_id)
+
+    def reset(self) -> None:
+        """Forget everything of every service, on disk too."""
+        with self.lock:
+            self.s3.reset()
+            self.streams.reset()
+            self.metrics.reset()
+            BackendDict.reset()
+
+    def close(self) -> None:
+        """Write what is pending and free moto's state."""
+        self.samples.close()
+        with self.lock:
+            self.s3.close()
+            self.streams.close()
+            self.metrics.close()
+            BackendDict.reset()
+
+
+def assemble(index: Path, lines: Path, values: Path, *, digits: DigitSource, account: str) -> Parts:
+    """Read the state and put the parts together.
+
+    Args:
+        index, lines, values: the databases of objects, log lines and metrics.
+        digits: what fills the buckets of sample data.
+        account: who owns those buckets.
+
+    Raises:
+        PermanentError: a database is damaged.
+    """
+    for name in LATE_IMPORTS:
+        importlib.import_module(name)
+    dispatch.load()
+    s3 = S3(index.parent)
+    samples = SampleBuckets(s3, digits, account)
+    # One lock for all of moto: its services write into each other, Logs exports into S3.
+    lock = s3.lock
+    streams, metrics = LogStreams(lines, lock), Metrics(values, lock)
+
+    def after(service: str, scope: Scope, operation: str) -> None:
+        streams.after(service, scope, operation)
+        s3.flush()
+
+    return Parts(s3, samples, S3Front(s3, samples), Dispatch(lock, after), streams, metrics, lock)
