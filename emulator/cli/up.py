@@ -1,10 +1,11 @@
 """`up`: the emulator in the foreground, until a signal ends it.
 
-The first SIGINT, SIGTERM or SIGHUP stops it: containers are stopped, the state is kept. A second
+The first SIGINT, SIGTERM or SIGHUP stops it: containers are stopped, the state is kept. A later
 one, while it stops, ends the process at once; what then is left running is found by the next start.
 """
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ import click
 
 from emulator.cli import claim, ports
 from emulator.cli.flags import with_settings
+from emulator.clock import monotonic
 from emulator.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SAME_WISH_SECONDS = 1.0
+"""Signals that follow the first within this time are the same wish, passed on by more than one.
+
+coreutils' `timeout` signals its child and then the whole process group; a terminal signals the
+group, and wrappers such as `make` or `uv run` pass on to their child what they got themselves.
+"""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -34,7 +42,8 @@ def up(settings: Settings) -> None:
     """Run the emulator in the foreground.
 
     Prints one line, `ready http://HOST:PORT`, on standard output when it serves. Stops on Ctrl-C
-    (SIGINT) or SIGTERM: containers are stopped, the state is kept. A second signal ends it at once.
+    (SIGINT) or SIGTERM: containers are stopped, the state is kept. A further signal, a second or
+    more after the first, ends it at once.
     """
     settings = replace(settings, state=settings.state.absolute())
     _configure_logging(settings.log_level)
@@ -82,7 +91,7 @@ def _leave_aws(environ: MutableMapping[str, str]) -> None:
 
 
 def _listen_to_signals() -> threading.Event:
-    """Return the event that the first signal sets; every later signal ends the process.
+    """Return the event that the first signal sets; a later signal ends the process.
 
     The kernel hands a signal to any thread, and Python runs a signal's handler on the main thread
     alone, which hears of it only when it next does something: waiting or joining, never. So a
@@ -103,11 +112,13 @@ def _go_on(number: int, frame: FrameType | None) -> None:
 
 
 def _hear(heard: int, asked: threading.Event) -> None:
+    alone_from = math.inf
     while True:
         (number,) = os.read(heard, 1)
-        if asked.is_set():
+        if monotonic() >= alone_from:
             os.write(sys.stderr.fileno(), b"ended at once; containers may be left running\n")
             os._exit(128 + number)
+        alone_from = min(alone_from, monotonic() + SAME_WISH_SECONDS)
         asked.set()
 
 

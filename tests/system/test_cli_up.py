@@ -10,13 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from running_emulator import Emulator, eventually, unique
+
+from emulator.cli.up import SAME_WISH_SECONDS
 
 pytestmark = pytest.mark.docker
 
@@ -41,11 +44,18 @@ def up(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     """Start `up` with these flags; its log is up.log in the test's directory."""
     started = []
 
-    def begin(*flags: str) -> "subprocess.Popen[str]":
+    def begin(
+        *flags: str, under: Sequence[str] = (), **environment: str
+    ) -> "subprocess.Popen[str]":
         with (tmp_path / "up.log").open("w") as log:
-            command = [*COMMAND, "up", "--state", str(tmp_path / "state"), *flags]
+            command = [*under, *COMMAND, "up", "--state", str(tmp_path / "state"), *flags]
             process = subprocess.Popen(
-                command, env=CLEAN, stdout=subprocess.PIPE, stderr=log, text=True
+                command,
+                env={**CLEAN, **environment},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                process_group=0,
             )
         started.append(process)
         return process
@@ -56,6 +66,19 @@ def up(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
             if process.poll() is None:
                 process.terminate()
                 process.wait(60)
+
+
+def test_a_part_that_cannot_be_imported_ends_it_with_a_sentence(
+    up: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "moto.py").write_text("raise ImportError('it is broken')")
+    process = up("--port", "0", PYTHONPATH=str(tmp_path / "broken"))
+    assert process.wait(60) == 1
+    last = (tmp_path / "up.log").read_text().splitlines()[-1]
+    assert last == "Error: The emulator can't work: the storage can't be loaded (" + (
+        "ImportError: it is broken)."
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -97,6 +120,29 @@ def test_a_signal_that_another_thread_gets_ends_it_all_the_same(
     assert process.wait(60) == 0
 
 
+def test_signals_of_one_moment_are_one_wish(
+    up: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    process = up("--port", "0")
+    assert process.stdout.readline().startswith("ready ")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        process.send_signal(number)
+    assert process.wait(60) == 0
+    assert (tmp_path / "up.log").read_text().splitlines()[-1].endswith(" INFO    stopped")
+
+
+def test_coreutils_timeout_which_signals_its_child_and_then_the_group_ends_it_cleanly(
+    up: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    process = up("--port", "0", under=("timeout", "--preserve-status", "600"))
+    assert process.stdout.readline().startswith("ready ")
+    process.send_signal(signal.SIGTERM)  # which `timeout` takes as it does the end of its time
+    assert process.wait(60) == 0
+    log = (tmp_path / "up.log").read_text()
+    assert log.splitlines()[-1].endswith(" INFO    stopped")
+    assert "ended at once" not in log
+
+
 @pytest.mark.parametrize("send", [to_any_thread, to_another_thread])
 def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_what_was_left(
     launched: Callable[..., Emulator], send: Callable[["subprocess.Popen[str]"], None]
@@ -107,8 +153,11 @@ def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_what_was_left(
     eventually(lambda: running.output(job), what="the container ignores SIGTERM")
     running.process.send_signal(signal.SIGTERM)
     eventually(lambda: "stopping" in running.log.read_text(), what="it is stopping")
+    later = time.monotonic() + SAME_WISH_SECONDS
+    eventually(lambda: time.monotonic() > later, what="what follows is another wish")
     send(running.process)
-    assert running.process.wait(5) == 143
+    assert running.process.wait(60) == 143
+    assert "ended at once" in running.log.read_text()
     running.kill()  # closes the helper's pipes and clients
     again = launched(state=running.state)
     assert again.instance == running.instance
