@@ -10,15 +10,15 @@ import re
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator import __version__
 from emulator.accelerators import Accelerators, declared
-from emulator.call import Call, Document, Scope
+from emulator.call import Call, Document, Handler, Scope
 from emulator.catalogue.regions import Regions
 from emulator.catalogue.resolve import Resolved, resolve
 from emulator.catalogue.seal import is_given
@@ -35,7 +35,7 @@ from emulator.lifecycle.endpoint import SERVING
 from emulator.loading import Loading
 from emulator.logs import LogSink
 from emulator.names import token
-from emulator.operations import delegated, registry
+from emulator.operations import absent, registry
 from emulator.protocol import model
 from emulator.protocol.front import create_app
 from emulator.protocol.pages import create_pages
@@ -308,8 +308,7 @@ class Assembly:
         registry.load()
         return Parts(
             handlers=registry.NATIVE,
-            delegated=delegated.DELEGATED,
-            keeps_tags_of=delegated.keeps_tags_of,
+            absent=_absent,
             call=self._call,
             storage=self.storage.handle,
             runtime=self.invocations.handle,
@@ -352,6 +351,7 @@ class Assembly:
             objects=self.storage.objects(scope),
             wake=self.supervisor.wake,
             request_id=request_id,
+            shapes=model.sagemaker().shapes,
         )
 
     def _resolve_image(self, reference: str) -> Resolved:
@@ -427,6 +427,12 @@ def assemble(settings: Settings) -> Assembly:
         PermanentError: a newer release wrote the state, or a file of it is damaged.
     """
     return Assembly(settings)
+
+
+@cache
+def _absent() -> Mapping[str, Handler]:
+    service = model.sagemaker()
+    return absent.handlers(service.operations, service.shapes, registry.NATIVE)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -5,8 +5,11 @@ document as the store keeps it. A *call* is one request on its way to a handler.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from emulator.errors import ValidationException
 
 Document = dict[str, Any]
 
@@ -24,7 +27,7 @@ class Kind:
     """One kind of resource and SageMaker's own sentences about it (contract A4).
 
     ``absent`` and ``taken`` may hold ``{arn}`` and ``{name}``; ``taken_error`` is the class raised
-    when the name is in use.
+    when the name is in use, ``absent_error`` the one when there is no such resource.
     """
 
     name: str
@@ -32,6 +35,11 @@ class Kind:
     absent: str
     taken: str
     taken_error: type[Exception]
+    absent_error: type[Exception] = ValidationException
+
+    def missing(self, arn: str, name: str) -> Exception:
+        """Return the error about a resource of this kind that is not there."""
+        return self.absent_error(self.absent.format(arn=arn, name=name))
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,13 @@ class Entry:
 class Store(Protocol):
     """What handlers and the reconciler may do with documents; ``store.documents`` provides it."""
 
+    def transaction(self) -> AbstractContextManager[object]:
+        """Do what the block does as one change: no other writer comes between, and all or nothing.
+
+        Only this thread may use the store within the block.
+        """
+        ...
+
     def create(
         self,
         kind: Kind,
@@ -82,7 +97,7 @@ class Store(Protocol):
         ...
 
     def fetch(self, kind: Kind, scope: Scope, name: str) -> Record:
-        """Return the record; raises ValidationException with the kind's ``absent`` sentence."""
+        """Return the record; raises the kind's ``absent_error``."""
         ...
 
     def find(self, kind: Kind, scope: Scope, name: str) -> Record | None: ...
@@ -136,6 +151,10 @@ class Objects(Protocol):
 
     def any_under(self, bucket: str, prefix: str) -> bool: ...
 
+    def read_bytes(self, bucket: str, key: str, version: str | None = None) -> bytes:
+        """Return a whole object; raises PermanentError if it, or that version, is missing."""
+        ...
+
 
 @dataclass(frozen=True)
 class Call:
@@ -143,6 +162,7 @@ class Call:
 
     Attributes:
         wake: tells the reconciler that the named resource has work to do.
+        shapes: the service model's shapes by name.
     """
 
     operation: str
@@ -151,6 +171,7 @@ class Call:
     objects: Objects
     wake: Callable[[Kind, Scope, str], None]
     request_id: str = ""
+    shapes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 Handler = Callable[[Call, Document], Document]

@@ -6,6 +6,7 @@
     │   ├── ResourceInUse               400, modelled: body member ``Message``
     │   ├── ResourceNotFound            400, modelled
     │   ├── ResourceLimitExceeded       400, modelled
+    │   ├── ConflictException           400, modelled
     │   ├── UnknownOperationException   400, not an operation of the service model
     │   ├── OperationNotEmulated        501, in the model but not emulated; no SDK retries a 501
     │   ├── InternalFailure             500, a bug of ours
@@ -66,6 +67,12 @@ class ResourceNotFound(ServiceError):
 
 class ResourceLimitExceeded(ServiceError):
     """A quota of the account is reached."""
+
+    modelled = True
+
+
+class ConflictException(ServiceError):
+    """Something else that exists forbids the change."""
 
     modelled = True
 

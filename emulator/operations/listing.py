@@ -21,6 +21,10 @@ Place = tuple[float | str, str]
 """A resource's place in an order: the value it is sorted by, then its name."""
 
 
+Matches = Callable[[Document, Document], bool]
+"""Tells whether a document is what a request asks for."""
+
+
 @dataclass(frozen=True)
 class Listing:
     """How one kind is listed.
@@ -32,6 +36,7 @@ class Listing:
         matches: says whether a document passes the filters that only this kind has.
         cuts_first: with MaxResults, filters are applied to that many resources of any kind, so that
             a page may have fewer that pass, or none, and a token nevertheless.
+        key: the member that tells two documents apart; empty if the name does.
     """
 
     kind: Kind
@@ -40,21 +45,29 @@ class Listing:
     status: str = ""
     order: str = "Descending"
     by: str = "CreationTime"
-    matches: Callable[[Document, Document], bool] = lambda document, request: True
+    matches: Matches = lambda document, request: True
     cuts_first: bool = False
+    key: str = ""
 
-    def page(self, call: Call, request: Document) -> Document:
+    def page(
+        self, call: Call, request: Document, documents: Iterable[Document] | None = None
+    ) -> Document:
         """Return the page that a List request asks for.
+
+        Args:
+            documents: what is listed; every document of the kind if it is None.
 
         Raises:
             ValidationException: the NextToken is not of this listing in this order.
         """
         order = (request.get("SortBy", self.by), request.get("SortOrder", self.order))
+        if documents is None:
+            documents = (record.document for record in call.store.select(self.kind, call.scope))
         late = self.cuts_first and "MaxResults" in request
         placed = [
-            (self._place(record.document, order[0]), record.document)
-            for record in call.store.select(self.kind, call.scope)
-            if late or self._passes(record.document, request)
+            (self._place(document, order[0]), document)
+            for document in documents
+            if late or self._passes(document, request)
         ]
         placed.sort(key=lambda pair: pair[0], reverse=order[1] == "Descending")
         if token := request.get("NextToken"):
@@ -68,21 +81,27 @@ class Listing:
 
     def _place(self, document: Document, sort_by: str) -> Place:
         member = {"Name": self.name, "Status": self.status}.get(sort_by, sort_by)
-        return document[member], document[self.name]
+        return document.get(member, ""), document[self.key or self.name]
 
     def _passes(self, document: Document, request: Document) -> bool:
         return (
-            request.get("NameContains", "") in document[self.name]
+            request.get("NameContains", "") in document.get(self.name, "")
             and request.get("StatusEquals") in (None, document.get(self.status))
             and _within(document, request, "CreationTime")
+            and _within(document, request, "CreationTime", "Created")
             and _within(document, request, "LastModifiedTime")
             and self.matches(document, request)
         )
 
 
-def _within(document: Document, request: Document, member: str) -> bool:
-    """Tell whether a time lies between ``…After``, inclusive, and ``…Before``, exclusive."""
-    after, before = request.get(f"{member}After"), request.get(f"{member}Before")
+def _within(document: Document, request: Document, member: str, asked: str = "") -> bool:
+    """Tell whether a time lies between ``…After``, inclusive, and ``…Before``, exclusive.
+
+    Args:
+        asked: what the request calls the time; empty if as the document does.
+    """
+    asked = asked or member
+    after, before = request.get(f"{asked}After"), request.get(f"{asked}Before")
     return (after is None or document[member] >= after) and (
         before is None or document[member] < before
     )
@@ -106,7 +125,7 @@ def _place_in(token: str, order: tuple[str, str]) -> Place:
         sort_by, direction, value, name = told
     except (binascii.Error, ValueError, TypeError):
         raise _bad_token() from None
-    kind_of_value = (int, float) if order[0].endswith("Time") else str
+    kind_of_value = (int, float) if order[0].endswith(("Time", "Version")) else str
     if (
         (sort_by, direction) != order
         or not isinstance(value, kind_of_value)

@@ -1,7 +1,4 @@
-"""Tags of native resources: add, list, delete, and those given at creation.
-
-Tags of delegated resources never come here.
-"""
+"""Tags of resources: add, list, delete, and those given at creation."""
 
 from emulator import arn as arns
 from emulator.call import Call, Document, Record
@@ -63,5 +60,5 @@ def _tagged(call: Call, arn: str) -> Record:
     wanted = arns.of(call.scope, segment, name)
     record = call.store.find_arn(wanted) if account == call.scope.account else None
     if record is None:
-        raise ValidationException(kind.absent.format(arn=arn, name=name))
+        raise kind.missing(arn, name)
     return record

@@ -1,22 +1,22 @@
-"""The page of documentation that says which operations are emulated, and by whom; pure."""
+"""The page of documentation that says which operations are emulated, and how; pure."""
 
 from collections.abc import Iterable, Mapping
 
 _HEAD = """\
 # What is emulated
 
-Every operation of SageMaker's control plane is native, delegated or refused. This page is written
-from the tables that the emulator itself answers by; a test compares the two.
+Every operation of SageMaker's control plane is native, one that finds nothing, or refused. This
+page is written from the tables that the emulator itself answers by; a test compares them.
 
-- **Native**: done for real, with SageMaker's own life cycle, checks and errors.
-- **Delegated**: records behind which nothing runs, kept by [moto](https://github.com/getmoto/moto)
-  in the same process. Requests are checked against the service model first. These records are
-  lost when the emulator stops, and moto keeps less of them than SageMaker does: tags given to
-  `CreateExperiment`, for one, are forgotten.
+- **Native**: done for real, with SageMaker's own life cycle, checks and errors. Experiments, the
+  model registry, model cards, lineage, pipelines and definitions of monitoring jobs are records:
+  kept, looked up and searched, and nothing runs for them. Who made one is not told: AWS tells that
+  of users of Studio, and here nobody is one.
+- **Answers that there are none**: on what cannot exist here, since the operations that would make
+  it are refused. Lists are empty, and to describe, stop or delete one fails as it does on AWS when
+  there is none.
 - **Refused**: answered at once with `OperationNotEmulated` and HTTP status 501, which no SDK
   retries. A call is never answered with a success that did not happen.
-
-`AddTags`, `ListTags` and `DeleteTags` are native, and reach moto for the resources that it keeps.
 
 ## Callers and permissions
 
@@ -80,7 +80,7 @@ refused is answered as above, and the error names the operation.
 def page(
     operations: Iterable[str],
     native: Iterable[str],
-    delegated: Mapping[str, Iterable[str]],
+    absent: Iterable[str],
     planes: Mapping[str, Iterable[str]],
     native_of_planes: frozenset[str],
 ) -> str:
@@ -89,20 +89,18 @@ def page(
     Args:
         operations: all operations of the service model.
         native: those answered by the emulator itself.
-        delegated: resource -> those of its operations that moto answers.
+        absent: those on what cannot exist here.
         planes: SageMaker's other services -> their operations.
         native_of_planes: those of them answered by the emulator itself.
     """
-    everything, own = set(operations), set(native)
-    theirs = {name for names in delegated.values() for name in names}
-    refused = everything - own - theirs
+    everything, own, none = set(operations), set(native), set(absent)
+    refused = everything - own - none
     parts = [
         _HEAD,
-        f"| native | delegated | refused | all |\n|---|---|---|---|\n"
-        f"| {len(own)} | {len(theirs)} | {len(refused)} | {len(everything)} |\n",
+        f"| native | answers that there are none | refused | all |\n|---|---|---|---|\n"
+        f"| {len(own)} | {len(none)} | {len(refused)} | {len(everything)} |\n",
         f"## Native\n\n{_listed(own)}",
-        "## Delegated\n\n| resource | operations |\n|---|---|\n"
-        + "".join(f"| {name} | {_inline(delegated[name])} |\n" for name in sorted(delegated)),
+        f"## Answers that there are none\n\n{_listed(none)}",
         f"## Refused\n\n{_listed(refused)}",
         _PLANES
         + "".join(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from emulator import clock
-from emulator.call import Document
+from emulator.call import Document, Handler
 from emulator.errors import InternalFailure, OperationNotEmulated, ServiceError
-from emulator.protocol import delegation, model
+from emulator.protocol import model
 from emulator.protocol.parse import document_of, operation_of
 from emulator.protocol.parts import Parts
 from emulator.protocol.request import Request
@@ -15,8 +15,6 @@ from emulator.protocol.serialize import Reply, failure, success
 from emulator.protocol.validate import require_valid
 
 log = logging.getLogger(__name__)
-
-_TAG_OPERATIONS = frozenset({"AddTags", "DeleteTags", "ListTags"})
 
 
 @dataclass
@@ -62,16 +60,14 @@ def _carry_out(parts: Parts, request: Request, line: _Line) -> Reply:
     body = request.body
     service = model.sagemaker()
     operation = line.operation = operation_of(service, request.target)
-    _require_emulated(parts, operation)
+    handler = _handler_of(parts, operation)
     document = document_of(service, operation, body)
     shape = service.input_of(operation)
     if shape is not None:
         require_valid(service, shape, document)
     line.resource = _resource_in(operation, document)
-    if _is_delegated(parts, operation, document):
-        return delegation.answer(parts, request, operation, line.resource)
     call = parts.call(operation, request.scope, request.request_id)
-    result = parts.handlers[operation](call, document)
+    result = handler(call, document)
     return success(service, operation, result, request.request_id)
 
 
@@ -83,12 +79,14 @@ def internal_failure(request: Request) -> InternalFailure:
     )
 
 
-def _require_emulated(parts: Parts, operation: str) -> None:
-    if operation not in parts.handlers and operation not in parts.delegated:
+def _handler_of(parts: Parts, operation: str) -> Handler:
+    handler = parts.handlers.get(operation) or parts.absent().get(operation)
+    if handler is None:
         raise OperationNotEmulated(
             f"{operation} is not emulated. Take the call out, or send it to AWS; "
             "docs/compatibility.md lists the operations that are emulated."
         )
+    return handler
 
 
 @cache
@@ -102,9 +100,3 @@ def _naming_member(operation: str) -> str:
 
 def _resource_in(operation: str, document: Document) -> str:
     return str(document.get(_naming_member(operation), "-"))
-
-
-def _is_delegated(parts: Parts, operation: str, document: Document) -> bool:
-    if operation in _TAG_OPERATIONS and parts.keeps_tags_of(document["ResourceArn"]):
-        return True
-    return operation in parts.delegated

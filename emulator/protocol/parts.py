@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Storage(Protocol):
-    """Answers requests to other services than ours, and to delegated resources."""
+    """Answers requests to other services than ours."""
 
     def __call__(
         self,
@@ -47,8 +47,7 @@ class Parts:
 
     Attributes:
         handlers: the operations answered by the emulator itself.
-        delegated: the operations that ``storage`` answers.
-        keeps_tags_of: tells whether ``storage`` keeps the tags of the resource with this ARN.
+        absent: returns the operations on what cannot exist here; reads the service model.
         call: makes the Call of (operation, scope, request id).
         account_of: the account that an issued access key belongs to; None if it is unknown.
         default_scope: for requests that are not signed.
@@ -57,8 +56,7 @@ class Parts:
     """
 
     handlers: Mapping[str, Handler]
-    delegated: frozenset[str]
-    keeps_tags_of: Callable[[str], bool]
+    absent: Callable[[], Mapping[str, Handler]]
     call: Callable[[str, Scope, str], Call]
     storage: Storage
     runtime: Runtime

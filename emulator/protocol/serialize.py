@@ -67,11 +67,6 @@ def failure(error: ServiceError, request_id: str, *, rest: bool = False) -> Repl
     return reply
 
 
-def passed_on(status: int, body: bytes, request_id: str) -> Reply:
-    """Return another part's JSON reply as ours."""
-    return _reply(status, JSON, body, request_id)
-
-
 def failure_as_xml(error: ServiceError, request_id: str) -> Reply:
     """Return the same for a client of a query or REST-XML service."""
     inside = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"

@@ -29,7 +29,7 @@ _ISSUED = ("AKIA", "ASIA")
 _FILES = ("s3/index.sqlite", "logs/lines.sqlite", "logs/metrics.sqlite")
 """The databases, below the root: of objects, of log lines, of metrics."""
 
-SERVICES = frozenset({"ecr", "iam", "logs", "monitoring", "s3", "sagemaker", "sns", "sts"})
+SERVICES = frozenset({"ecr", "iam", "logs", "monitoring", "s3", "sns", "sts"})
 
 
 class Storage:
@@ -155,10 +155,6 @@ class Storage:
     ) -> None:
         """Add one value of a CloudWatch metric; `at` is epoch seconds."""
         self._ready().metrics.put(scope, namespace, name, value, at, dimensions)
-
-    def sagemaker_operations(self) -> frozenset[str]:
-        """Return the SageMaker operations that `handle("sagemaker", …)` can answer."""
-        return self._ready().dispatch.sagemaker_operations()
 
     def reset(self) -> None:
         """Forget everything of every service, on disk too."""

@@ -15,11 +15,6 @@ from typing import Any
 from wsgiref.types import StartResponse
 
 import orjson
-from moto.core.responses import (  # type: ignore[attr-defined]
-    camelcase_to_underscores,
-    get_service_model,
-)
-from moto.sagemaker.responses import SageMakerResponse
 from werkzeug.exceptions import HTTPException
 
 from emulator.call import Scope
@@ -35,7 +30,6 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "iam": ("iam", "iam.{region}.amazonaws.com"),
     "logs": ("logs", "logs.{region}.amazonaws.com"),
     "monitoring": ("cloudwatch", "monitoring.{region}.amazonaws.com"),
-    "sagemaker": ("sagemaker", "api.sagemaker.{region}.amazonaws.com"),
     "sns": ("sns", "sns.{region}.amazonaws.com"),
     "sts": ("sts", "sts.{region}.amazonaws.com"),
 }
@@ -87,13 +81,6 @@ class Dispatch:
         if reply[0] < 300:
             self._after(service, scope, _target(environ))
         return send(environ, start_response, reply)
-
-    def sagemaker_operations(self) -> frozenset[str]:
-        """Return the names of SageMaker's operations that moto has a handler for."""
-        names = get_service_model("sagemaker").operation_names
-        return frozenset(
-            name for name in names if hasattr(SageMakerResponse, camelcase_to_underscores(name))
-        )
 
     def _answer(self, package: str, request: Any) -> Reply:
         for pattern, handler in _handlers(package):

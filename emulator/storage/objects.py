@@ -93,11 +93,11 @@ class ScopedObjects:
         """
         return self.stat(bucket, key).path
 
-    def read_bytes(self, bucket: str, key: str) -> bytes:
-        """Return the whole body; raises PermanentError if it is missing."""
+    def read_bytes(self, bucket: str, key: str, version: str | None = None) -> bytes:
+        """Return the whole body; raises PermanentError if it, or that version, is missing."""
         self._ensure(bucket)
         with self._s3().lock:
-            return bytes(self._get(bucket, key).body)
+            return bytes(self._get(bucket, key, version).body)
 
     def put_file(
         self,
@@ -176,14 +176,19 @@ class ScopedObjects:
     def _backend(self, owner: Any) -> Any:
         return self._s3().backend(Scope(owner.account_id, owner.region_name))
 
-    def _find(self, bucket: str, key: str) -> Any | None:
+    def _find(self, bucket: str, key: str, version: str | None = None) -> Any | None:
         owner = self._s3().bucket(bucket)
-        stored = owner.keys.get(key) if owner else None
+        if owner is None:
+            return None
+        stored = owner.keys.get(key)
+        if version is not None:
+            versions = owner.keys.getlist(key, default=[])
+            stored = next((one for one in versions if str(one.version_id) == version), None)
         return stored if stored is not None and _is_object(stored) else None
 
-    def _get(self, bucket: str, key: str) -> Any:
+    def _get(self, bucket: str, key: str, version: str | None = None) -> Any:
         self._require_bucket(bucket)
-        stored = self._find(bucket, key)
+        stored = self._find(bucket, key, version)
         if stored is None:
             raise PermanentError(f"The S3 object 's3://{bucket}/{key}' does not exist")
         return stored

@@ -50,8 +50,15 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the writer; commit at the end, roll back if the block raises."""
+        """Hold the writer; commit at the end, roll back if the block raises.
+
+        A transaction within another is a part of it.
+        """
         with self._lock, told(self._path):
+            if self._connection.in_transaction:
+                # Ours: whoever else had begun one would hold the lock.
+                yield self._connection
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

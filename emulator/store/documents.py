@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import orjson
@@ -9,7 +10,6 @@ import orjson
 from emulator import arn as arns
 from emulator.call import Document, Entry, Kind, Record, Scope
 from emulator.clock import now
-from emulator.errors import ValidationException
 from emulator.store.database import Database
 
 _COLUMNS = "kind, account, region, name, arn, phase, body, version"
@@ -20,6 +20,9 @@ class Documents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def transaction(self) -> AbstractContextManager[object]:
+        return self._database.transaction()
 
     def create(
         self,
@@ -130,9 +133,8 @@ class Documents:
                 connection.execute(f"DELETE FROM {table}")
 
 
-def _absent(kind: Kind, scope: Scope, name: str) -> ValidationException:
-    arn = arns.of(scope, kind.arn_segment, name)
-    return ValidationException(kind.absent.format(arn=arn, name=name))
+def _absent(kind: Kind, scope: Scope, name: str) -> Exception:
+    return kind.missing(arns.of(scope, kind.arn_segment, name), name)
 
 
 def _record(row: tuple[Any, ...]) -> Record:

@@ -28,7 +28,7 @@ class Runtime:
         self.invocations = Invocations(self.table)
         parts = Parts(
             handlers={},
-            delegated=frozenset(),
+            absent=dict,
             keeps_tags_of=unused,
             call=unused,
             storage=unused,

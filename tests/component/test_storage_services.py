@@ -58,12 +58,6 @@ def test_what_moto_does_not_have_is_refused_once(served: Served) -> None:
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
-def test_sagemaker_operations_are_those_that_can_be_answered(served: Served) -> None:
-    operations = served.storage.sagemaker_operations()
-    assert {"ListPipelines", "CreateFeatureGroup"} <= operations
-    assert served.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
-
-
 def test_a_service_that_is_not_here_is_a_key_error(served: Served) -> None:
     with pytest.raises(KeyError):
         served.storage.handle("dynamodb", SCOPE, {}, lambda *_: lambda _: None)

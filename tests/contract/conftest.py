@@ -5,7 +5,7 @@ is done by the test: `server.happens(kind, name, *events)` applies state-table e
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -17,12 +17,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from emulator.accelerators import Accelerators
-from emulator.call import Call, Document, Kind, Record, Scope
+from emulator.call import Call, Document, Handler, Kind, Record, Scope
 from emulator.clock import now
 from emulator.kinds import ENDPOINT, NOTEBOOK_INSTANCE, TRAINING_JOB
 from emulator.lifecycle import endpoint, notebook_instance, training_job
-from emulator.operations import delegated, registry
+from emulator.operations import absent, registry
 from emulator.protocol.front import create_app
+from emulator.protocol.model import sagemaker as service_model
 from emulator.protocol.pages import create_pages
 from emulator.protocol.parts import Parts
 from emulator.serving import Server
@@ -55,7 +56,8 @@ class Running:
             self.woken.append((kind, scope, name))
 
         objects = self.storage.objects(scope)
-        return Call(operation, scope, self.store, objects, wake, request_id)
+        shapes = service_model().shapes
+        return Call(operation, scope, self.store, objects, wake, request_id, shapes)
 
     def close(self) -> None:
         self.storage.close()
@@ -93,6 +95,12 @@ class Running:
         self.woken.clear()
 
 
+@cache
+def _absent() -> Mapping[str, Handler]:
+    service = service_model()
+    return absent.handlers(service.operations, service.shapes, registry.load())
+
+
 def _nobody(*arguments: object) -> Any:
     raise AssertionError(f"no endpoint is called here: {arguments!r}")
 
@@ -102,8 +110,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(tmp_path_factory.mktemp("emulator"))
     parts = Parts(
         handlers=registry.load(),
-        delegated=delegated.DELEGATED,
-        keeps_tags_of=delegated.keeps_tags_of,
+        absent=_absent,
         call=running.call,
         storage=running.storage.handle,
         runtime=_nobody,

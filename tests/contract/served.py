@@ -33,8 +33,6 @@ def absent(*_: Any) -> Iterable[bytes]:
 def served(
     handlers: Mapping[str, Handler],
     *,
-    delegated: frozenset[str] = frozenset(),
-    keeps_tags_of: Callable[[str], bool] = lambda arn: False,
     storage: Any = absent,
     runtime: Any = absent,
     reset: Callable[[], None] = lambda: None,
@@ -44,8 +42,7 @@ def served(
     """Serve these parts; gives the base URL."""
     parts = Parts(
         handlers=handlers,
-        delegated=delegated,
-        keeps_tags_of=keeps_tags_of,
+        absent=dict,
         call=make_call,
         storage=storage,
         runtime=runtime,

@@ -63,17 +63,7 @@ def store(service: str, scope: Scope, environ: Any, start_response: Any) -> Iter
     BODIES_READ.append((service, environ["PATH_INFO"], body))
     if environ["PATH_INFO"] == "/broken/key":
         raise ZeroDivisionError("a bug")
-    if service == "sagemaker" and b"broken" in body:
-        start_response("500 INTERNAL SERVER ERROR", [])
-        return [b"<html>"]
-    if service == "sagemaker" and b"taken" in body:
-        start_response("400 BAD REQUEST", [("x-amzn-RequestId", "another")])
-        return [b'{"__type": "ValidationException", "message": "taken"}']
-    told = {
-        "ExperimentArn": f"{service}/{scope.account}/{scope.region}",
-        "Tags": [],
-        "CreatedBy": {},
-    }
+    told = {"ExperimentArn": f"{service}/{scope.account}/{scope.region}"}
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps(told).encode()]
 
@@ -102,17 +92,13 @@ NATIVE: dict[str, Handler] = {
     "DescribeTrainingJob": describe,
     "StopTrainingJob": fail,
     "CreateModel": echo,
-    "ListTags": lambda call, request: {"Tags": [{"Key": "native", "Value": "yes"}]},
 }
-DELEGATED = frozenset({"CreateExperiment", "DescribeExperiment"})
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with served(
         NATIVE,
-        delegated=DELEGATED,
-        keeps_tags_of=lambda arn: ":experiment/" in arn,
         storage=store,
         runtime=invoke,
         account_of=issued,
@@ -228,9 +214,8 @@ def test_an_operation_that_is_not_emulated_is_refused_once(sagemaker: Any) -> No
     assert response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
-def test_every_operation_that_is_neither_native_nor_delegated_is_refused(url: str) -> None:
-    emulated = NATIVE.keys() | DELEGATED
-    refused = [name for name in model.sagemaker().operations if name not in emulated]
+def test_every_operation_without_a_handler_is_refused(url: str) -> None:
+    refused = [name for name in model.sagemaker().operations if name not in NATIVE]
     assert len(refused) > 300
     for name in refused:
         status, reply = json_call(url, name, b"{}")
@@ -288,41 +273,6 @@ def test_a_body_in_chunks_is_read_whole(url: str) -> None:
     reply = json.loads(connection.getresponse().read())
     connection.close()
     assert reply["TrainingJobName"] == "digits"
-
-
-def test_a_delegated_operation_reaches_storage_with_its_body(sagemaker: Any) -> None:
-    reply = sagemaker.describe_experiment(ExperimentName="ours")
-    assert reply["ExperimentArn"] == f"sagemaker/{ACCOUNT}/{REGION}"
-    assert "CreatedBy" not in reply
-    assert BODIES_READ[-1] == ("sagemaker", "/", b'{"ExperimentName": "ours"}')
-
-
-def test_a_resource_that_storage_cannot_look_up_is_absent(sagemaker: Any) -> None:
-    with pytest.raises(sagemaker.exceptions.ResourceNotFound) as raised:
-        sagemaker.describe_experiment(ExperimentName="broken")
-    assert raised.value.response["Error"]["Message"] == "broken does not exist."
-
-
-def test_a_failure_of_storage_is_not_worth_a_retry(sagemaker: Any) -> None:
-    with pytest.raises(ClientError) as raised:
-        sagemaker.create_experiment(ExperimentName="broken")
-    assert raised.value.response["Error"]["Code"] == "OperationNotEmulated"
-    assert raised.value.response["ResponseMetadata"]["RetryAttempts"] == 0
-
-
-def test_a_refusal_of_storage_is_passed_on(sagemaker: Any) -> None:
-    with pytest.raises(ClientError) as raised:
-        sagemaker.create_experiment(ExperimentName="taken")
-    assert raised.value.response["Error"]["Code"] == "ValidationException"
-    request_id = raised.value.response["ResponseMetadata"]["RequestId"]
-    assert str(uuid.UUID(request_id)) == request_id
-
-
-def test_tags_are_kept_where_their_resource_is(sagemaker: Any) -> None:
-    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
-    assert sagemaker.list_tags(ResourceArn=f"{arn}:experiment/ours")["Tags"] == []
-    native = sagemaker.list_tags(ResourceArn=f"{arn}:model/ours")["Tags"]
-    assert native == [{"Key": "native", "Value": "yes"}]
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,25 @@ Run as a program, this file writes the page.
 
 from pathlib import Path
 
-from emulator.operations import registry
-from emulator.operations.delegated import DELEGATED, RESOURCES
+from emulator.operations import absent, registry
 from emulator.protocol import model, planes
 from emulator.protocol.compatibility import page
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+HEADINGS = ("## Native", "## Answers that there are none", "## Refused")
+
+
+def answers_of_none() -> set[str]:
+    service = model.sagemaker()
+    return set(absent.handlers(service.operations, service.shapes, registry.load()))
 
 
 def current() -> str:
     """Return the page as it should be."""
-    delegated = {name: resource.operations for name, resource in RESOURCES.items()}
     return page(
         model.sagemaker().operations,
         registry.load(),
-        delegated,
+        answers_of_none(),
         planes.operations(),
         planes.NATIVE,
     )
@@ -29,15 +33,31 @@ def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text() == current(), f"run python {Path(__file__).name} in tests/docs"
 
 
-def test_every_operation_is_listed_exactly_once_as_native_delegated_or_refused() -> None:
+def test_every_operation_is_listed_exactly_once_under_its_heading() -> None:
     text = current()
-    native, delegated = set(registry.load()), set(DELEGATED)
+    starts = [text.index(f"\n{heading}\n") for heading in HEADINGS]
+    native, none, refused = (
+        text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)
+    )
     for name in model.sagemaker().operations:
-        in_lists = text.count(f"- `{name}`\n")
-        in_table = text.partition("## Delegated")[2].partition("## Refused")[0].count(f"`{name}`")
-        assert (in_lists, in_table) == ((0, 1) if name in delegated else (1, 0))
-        own = text.partition("## Native")[2].partition("## Delegated")[0]
-        assert (f"- `{name}`\n" in own) is (name in native)
+        line = f"- `{name}`\n"
+        assert text.count(line) == 1
+        is_native, is_none = name in registry.load(), name in answers_of_none()
+        assert (line in native, line in none) == (is_native, is_none)
+        assert (line in refused) is not (is_native or is_none)
+
+
+def test_the_numbers_of_the_page_add_up() -> None:
+    everything = set(model.sagemaker().operations)
+    native, none = set(registry.load()), answers_of_none()
+    refused = everything - native - none
+    assert f"| {len(native)} | {len(none)} | {len(refused)} | {len(everything)} |" in current()
+    assert len(native) + len(none) + len(refused) == len(everything)
+
+
+def test_what_makes_or_changes_something_never_answers_that_there_is_none() -> None:
+    verbs = ("List", "Describe", "Delete", "Stop")
+    assert {name for name in answers_of_none() if not name.startswith(verbs)} == set()
 
 
 def test_every_operation_of_the_other_services_is_in_the_row_of_its_service() -> None:

@@ -18,8 +18,7 @@ def parts(noticed: list[str]) -> Parts:
 
     return Parts(
         handlers={},
-        delegated=frozenset(),
-        keeps_tags_of=lambda arn: False,
+        absent=dict,
         call=call,
         storage=answer,
         runtime=answer,

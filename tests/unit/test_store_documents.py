@@ -210,3 +210,37 @@ def test_a_kill_loses_nothing_that_was_written_and_keeps_nothing_half_done(path:
     database = Database(path)
     assert Documents(database).fetch(MODEL, HOME, "kept").document == {"n": 1}
     database.close()
+
+
+def test_a_transaction_is_all_or_nothing(store: Documents) -> None:
+    store.create(MODEL, HOME, "kept", "Created", {})
+
+    def change(taken: str) -> None:
+        with store.transaction():
+            store.create(MODEL, HOME, "new", "Created", {})
+            store.remove(MODEL, HOME, "kept")
+            store.create(MODEL, HOME, taken, "Created", {})
+
+    with pytest.raises(ValidationException):
+        change("NEW")
+    assert [record.name for record in store.select(MODEL)] == ["kept"]
+    change("newer")
+    assert [record.name for record in store.select(MODEL)] == ["new", "newer"]
+
+
+def test_no_writer_comes_between_the_writes_of_a_transaction(store: Documents) -> None:
+    began = threading.Event()
+
+    def write() -> None:
+        began.set()
+        store.create(MODEL, HOME, "another", "Created", {})
+
+    writer = threading.Thread(target=write)
+    with store.transaction():
+        store.create(MODEL, HOME, "first", "Created", {})
+        writer.start()
+        assert began.wait(10)
+        store.create(MODEL, HOME, "second", "Created", {})
+        assert {record.name for record in store.select(MODEL)} == {"first", "second"}
+    writer.join(10)
+    assert [record.name for record in store.select(MODEL)] == ["first", "second", "another"]
