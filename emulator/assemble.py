@@ -355,7 +355,11 @@ class Assembly:
         )
 
     def _resolve_image(self, reference: str) -> Resolved:
-        return resolve(reference, present=self._present)
+        return resolve(reference, present=self._present, held=self._held)
+
+    def _held(self) -> Iterable[str]:
+        """Return every name that the engine's images have."""
+        return (name for image in self.launcher.images() for name in image.get("RepoTags") or ())
 
     def _present(self, name: str) -> str | None:
         """Return the id of an image, None for a name that the emulator itself gave to a copy."""

@@ -234,6 +234,69 @@ def test_a_region_without_the_algorithm_has_no_name_for_it() -> None:
     assert not [name for name in names if "image-classification" in name]
 
 
+OWN = "123456789012"
+
+
+@pytest.mark.parametrize(
+    "held, image",
+    [
+        ([ecr("team/mine:v1", OWN, "eu-west-1")], ecr("team/mine:v1", OWN, "eu-west-1")),
+        ([ecr("team/mine:v1", "9")], ecr("team/mine:v1", "9")),
+        (
+            [
+                ecr("team/mine:v1", "1", "eu-west-1"),
+                ecr("team/mine:v1", "1"),
+                ecr("team/mine:v1", OWN, "us-east-1"),
+                ecr("team/mine:v1", OWN, "eu-west-1"),
+                "team/mine:v1",
+            ],
+            ecr("team/mine:v1", OWN, "eu-west-1"),
+        ),
+        (
+            [ecr("team/mine:v1", "1", "eu-west-1"), ecr("team/mine:v1", "2")],
+            ecr("team/mine:v1", "2"),
+        ),
+        (["team/mine:v1"], "team/mine:v1"),
+    ],
+)
+def test_an_image_of_another_region_or_account_runs_with_a_warning(
+    held: list[str], image: str
+) -> None:
+    reference = ecr("team/mine:v1", OWN)
+    others = ["team/mine:v2", ecr("team/mine:v2", OWN, "eu-west-1"), ecr("mine:v1", OWN), "<none>"]
+    present = {name: f"sha256:{name}" for name in [*others, *held]}
+    resolved = resolve(reference, present=present.get, held=lambda: present)
+    assert (resolved.image, resolved.image_id) == (image, f"sha256:{image}")
+    assert resolved.warnings == (
+        f"There is no image '{reference}' on this machine: '{image}' runs instead.",
+    )
+    assert resolved.cpu_warning == ""
+
+
+def test_a_name_without_a_tag_means_the_latest_elsewhere_too() -> None:
+    present = {ecr("mine:latest", OWN, "eu-west-1"): "sha256:mine"}
+    reference = ecr("mine", OWN)
+    resolved = resolve(reference, present=present.get, held=lambda: present)
+    assert resolved.image_id == "sha256:mine"
+    assert resolve(ecr("image-classification"), present=BUILT.get).image_id
+
+
+def test_an_exact_name_and_a_stand_in_come_before_an_image_of_another_region() -> None:
+    elsewhere = ecr("mxnet-training:1.9.1-cpu-py38", region="eu-west-1")
+    reference = ecr("mxnet-training:1.9.1-cpu-py38")
+    present = {**BUILT, elsewhere: "sha256:own"}
+    resolved = resolve(reference, present=present.get, held=lambda: present)
+    assert resolved.image == "sagemaker-emulator/mxnet-training:1.9.1"
+    only = {elsewhere: "sha256:own"}
+    assert resolve(reference, present=only.get, held=lambda: only).image == elsewhere
+
+
+def test_a_copy_that_the_emulator_named_itself_is_nobodys_image() -> None:
+    held = [ecr("mine:v1", OWN, "eu-west-1")]
+    with pytest.raises(PermanentError):
+        resolve(ecr("mine:v1", OWN), present=lambda name: None, held=lambda: held)
+
+
 def test_every_name_resolves_to_an_image() -> None:
     for uri in names_in("eu-west-1"):
         assert resolve(str(uri), present=BUILT.get).image in BUILT

@@ -244,6 +244,11 @@ class DockerLauncher:
         found: Mapping[str, Any] | None = self._engine.find(f"/images/{name}/json")
         return found
 
+    def images(self) -> list[Mapping[str, Any]]:
+        """Return all local images as the engine lists them."""
+        found: list[Mapping[str, Any]] = self._engine.get("/images/json")
+        return found
+
     def image_id(self, image: str) -> str | None:
         """Return the local image's content id, or None if there is no such image."""
         found = self.image(image)
