@@ -55,6 +55,13 @@ class Artifacts:
             source = Source.of(data, host=host, hosts=hosts)
             stage(objects, source, workspace.fresh_channel(channel["ChannelName"]))
 
+    def warnings(self, record: Record) -> list[str]:
+        """Return what will cost the job its artifacts unless it is mended while the job runs."""
+        bucket, _ = split_uri(record.document["OutputDataConfig"]["S3OutputPath"])
+        if self._objects(record.scope).bucket_exists(bucket):
+            return []
+        return [f"The bucket '{bucket}' of S3OutputPath does not exist: artifacts can't be saved."]
+
     def upload(self, record: Record, workspaces: Sequence[Workspace]) -> None:
         """Write model.tar.gz and output.tar.gz to the job's output path; twice does no harm.
 

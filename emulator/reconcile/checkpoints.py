@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Sequence
 
 from emulator.call import Record, Scope
+from emulator.errors import PermanentError
 from emulator.reconcile.artifacts import Objects
 from emulator.reconcile.workspace import Workspace, open_regular
 from emulator.staging.archive import walk
@@ -32,14 +33,25 @@ class Checkpoints:
     def __init__(self, objects: Callable[[Scope], Objects]) -> None:
         self._objects = objects
 
+    def check(self, record: Record) -> None:
+        """Raise PermanentError if the job has a CheckpointConfig and its bucket is missing."""
+        if "CheckpointConfig" in record.document:
+            bucket, _ = split_uri(record.document["CheckpointConfig"]["S3Uri"])
+            if not self._objects(record.scope).bucket_exists(bucket):
+                raise PermanentError(f"The S3 bucket '{bucket}' does not exist")
+
     def restore(self, record: Record, workspace: Workspace) -> None:
-        """Copy what S3 has into the workspace; a job without CheckpointConfig needs nothing."""
+        """Copy what S3 has into the workspace; a job without CheckpointConfig needs nothing.
+
+        As on AWS, that is every key that begins with the URI's: ``…/trial-1`` restores
+        ``…/trial-10/x``, too, as ``trial-10/x``, and ``…/trial-1/`` does not.
+        """
         if "CheckpointConfig" not in record.document:
             return
         bucket, prefix = split_uri(record.document["CheckpointConfig"]["S3Uri"])
         workspace.checkpoints.mkdir(parents=True, exist_ok=True)
-        for info in self._objects(record.scope).list(bucket, _folder(prefix)):
-            path = local_path(_folder(prefix), info.key)
+        for info in self._objects(record.scope).list(bucket, prefix):
+            path = local_path(prefix, info.key)
             if path is not None:
                 target = workspace.checkpoints / path
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -134,6 +134,10 @@ class TrainingJobs:
             image = self._resolve_image(contract.image(record.document))
         except PermanentError as error:
             return self._fail(record, reasons.training_image(record.document, str(error)))
+        try:
+            self._checkpoints.check(record)
+        except PermanentError as error:
+            return self._fail(record, reasons.download(str(error)))
         self._remark(record, life.PREPARING)
         downloads = bool(channels.staged(record.document))
         self._move(
@@ -143,7 +147,7 @@ class TrainingJobs:
             Emulator={
                 "Image": image.image,
                 "GPUs": hardware.gpus,
-                "Warnings": hardware.warnings(image),
+                "Warnings": hardware.warnings(image) + self._artifacts.warnings(record),
             },
         )
         return 0.0

@@ -356,6 +356,61 @@ def test_what_a_job_that_ended_well_wrote_is_not_repeated(
     assert not [line for line in caplog.messages if "trained" in line]
 
 
+@pytest.mark.parametrize(
+    "uri, restored",
+    [
+        ("ck/trial-1", {"epoch-1": "1", "trial-10/epoch-1": "10", "trial-1.log": "log"}),
+        ("ck/trial-1/", {"epoch-1": "1"}),
+    ],
+)
+def test_checkpoints_are_restored_by_the_beginning_of_their_keys(
+    world: World, uri: str, restored: dict[str, str]
+) -> None:
+    objects = {"ck/trial-1/epoch-1": b"1", "ck/trial-10/epoch-1": b"10", "ck/trial-1.log": b"log"}
+    for key, body in objects.items():
+        world.objects.put_bytes(BUCKET, key, body)
+    found = dict[str, str]()
+
+    def look(spec: ContainerSpec) -> None:
+        folder = source(spec, "/opt/ml/checkpoints")
+        for path in folder.rglob("*"):
+            if path.is_file():
+                found[str(path.relative_to(folder))] = path.read_text()
+        (folder / "epoch-2").write_text("2")
+
+    world.create(Behaviour(effect=look), CheckpointConfig={"S3Uri": f"s3://{BUCKET}/{uri}"})
+    assert world.run().phase == "Completed"
+    assert found == restored
+    kept = [found.key for found in world.objects.list(BUCKET, "ck/")]
+    assert kept == sorted([*objects, "ck/trial-1/epoch-2"])
+
+
+def test_checkpoints_without_a_bucket_fail_the_job_before_it_runs(world: World) -> None:
+    world.create(Behaviour(), CheckpointConfig={"S3Uri": "s3://nobody/ck"})
+    record = world.run()
+    assert (record.phase, record.document["FailureReason"]) == (
+        "Failed",
+        "ClientError: Data download failed:The S3 bucket 'nobody' does not exist",
+    )
+    assert world.launcher.started == []
+
+
+def test_a_missing_output_bucket_is_told_before_the_job_runs(world: World) -> None:
+    world.create(
+        Behaviour(output=("trained",), effect=writes),
+        OutputDataConfig={"S3OutputPath": "s3://nobody/out"},
+    )
+    record = world.run()
+    assert record.document["FailureReason"] == (
+        "ClientError: Artifact upload failed:The S3 bucket 'nobody' does not exist"
+    )
+    (texts,) = world.written.texts()
+    assert texts[0].endswith(
+        "The bucket 'nobody' of S3OutputPath does not exist: artifacts can't be saved."
+    )
+    assert texts[1:] == ["trained"]
+
+
 def test_https_addresses_of_s3_lead_to_the_same_objects(world: World) -> None:
     host = "s3.us-east-1.amazonaws.com"
     world.objects.put_bytes(BUCKET, "in/a", b"1")

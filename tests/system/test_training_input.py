@@ -126,19 +126,25 @@ open(home + '/last', 'w').write('at the end')
     (root,) = emulator.state.glob(f"jobs/*/*/{name}/algo-1")
     (root / "output" / "go").touch()
     assert emulator.ended(name)["TrainingJobStatus"] == "Completed"
-    assert emulator.output(name)[0] == "['deep/state', 'epoch-1']"
+    # A URI without a slash at its end stands for all keys that begin so.
+    assert emulator.output(name)[0] == "['ckother/x', 'deep/state', 'epoch-1']"
     assert emulator.keys(bucket, "ck/") == ["ck/deep/state", "ck/epoch-2", "ck/last"]
     assert read(emulator, bucket, "ck/deep/state") == b"changed"
     assert read(emulator, bucket, "ck/last") == b"at the end"
 
 
-def test_missing_checkpoint_bucket_does_not_cost_the_model(emulator: Emulator) -> None:
-    name, absent = unique("uncheckpointed"), unique("absent")
+def test_a_checkpoint_bucket_that_goes_does_not_cost_the_model(emulator: Emulator) -> None:
+    name, absent = unique("uncheckpointed"), emulator.bucket()
     bucket = emulator.train(
         name,
-        shell="echo c > /opt/ml/checkpoints/c; echo w > /opt/ml/model/w",
+        shell="echo running; until test -e /opt/ml/output/go; do sleep 0.05; done;"
+        " echo c > /opt/ml/checkpoints/c; echo w > /opt/ml/model/w",
         CheckpointConfig={"S3Uri": f"s3://{absent}/ck"},
     )
+    eventually(lambda: emulator.output(name) == ["running"])
+    emulator.client("s3").delete_bucket(Bucket=absent)
+    (root,) = emulator.state.glob(f"jobs/*/*/{name}/algo-1")
+    (root / "output" / "go").touch()
     job = emulator.ended(name)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == (
