@@ -19,11 +19,8 @@ from typing import TYPE_CHECKING
 from emulator import __version__
 from emulator.accelerators import Accelerators, declared
 from emulator.call import Call, Document, Handler, Scope
+from emulator.catalogue.held import HeldImages
 from emulator.catalogue.regions import Regions
-from emulator.catalogue.resolve import Resolved, resolve
-from emulator.catalogue.seal import is_given
-from emulator.catalogue.table import names_in
-from emulator.catalogue.uris import parse_image_uri
 from emulator.clock import now
 from emulator.errors import PermanentError, TemporaryError
 from emulator.inference.proxy import Invocations
@@ -103,6 +100,7 @@ class Assembly:
             default_region=settings.region,
             sample_data=settings.sample_data,
             loads_itself=False,
+            images=lambda: self.images.on_ecr(),
         )
         self.launcher = DockerLauncher(
             instance=_instance(self.state),
@@ -112,6 +110,7 @@ class Assembly:
             scratch=self.state / "scratch",
             shared_memory=settings.container_shm.of,
         )
+        self.images = HeldImages(self.launcher.image, self.launcher.images)
         self.regions = Regions()
         self.accelerators = Accelerators(
             declared(settings.attach_accelerator, now()),
@@ -249,7 +248,7 @@ class Assembly:
             artifacts=Artifacts(self.storage.objects),
             checkpoints=Checkpoints(self.storage.objects),
             pipes=Pipes(self.storage.objects, wake),
-            resolve_image=self._resolve_image,
+            resolve_image=self.images.resolve,
             logs=logs,
             directory=self._jobs,
             wake=wake,
@@ -261,7 +260,7 @@ class Assembly:
             followers=followers,
             logs=logs,
             models=Models(self.storage.objects),
-            resolve_image=self._resolve_image,
+            resolve_image=self.images.resolve,
             wake=partial(self.supervisor.wake, ENDPOINT),
             accelerators=self.accelerators,
             limits=limits,
@@ -353,20 +352,6 @@ class Assembly:
             request_id=request_id,
             shapes=model.sagemaker().shapes,
         )
-
-    def _resolve_image(self, reference: str) -> Resolved:
-        return resolve(reference, present=self._present, held=self._held)
-
-    def _held(self) -> Iterable[str]:
-        """Return every name that the engine's images have."""
-        return (name for image in self.launcher.images() for name in image.get("RepoTags") or ())
-
-    def _present(self, name: str) -> str | None:
-        """Return the id of an image, None for a name that the emulator itself gave to a copy."""
-        found, uri = self.launcher.image(name), parse_image_uri(name)
-        if found is None or (uri and uri in names_in(uri.region) and is_given(found)):
-            return None
-        return str(found["Id"])
 
     def _come_up(self) -> None:
         """Reach the engine, take over what an earlier run left, and begin to reconcile."""

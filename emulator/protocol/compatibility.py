@@ -48,6 +48,14 @@ does: a page may be empty and have a `NextToken`. Paginators find everything; on
 - What a container sets as `Content-Type` or `X-Amzn-SageMaker-Custom-Attributes` comes back byte
   for byte if it is ASCII or UTF-8.
 
+## ECR
+
+Jobs and endpoints run the engine's own images, so that nothing has to be pushed. `DescribeImages`,
+`ListImages` and `DescribeRepositories` show the images that the engine has under names of the
+registry that is asked about, beside the repositories that clients made. The digest is the engine's
+id of the image; `BatchGetImage` has no manifest of it. Authorization tokens are good for twelve
+hours, and open nothing.
+
 ## CloudWatch Logs
 
 - `FilterLogEvents` takes terms, phrases, `?`, `-` and `%regular expressions%`; patterns for JSON

@@ -20,6 +20,7 @@ from emulator.call import Scope
 from emulator.storage.objects import ScopedObjects
 
 if TYPE_CHECKING:
+    from emulator.storage.ecr import Images
     from emulator.storage.loaded import Parts
     from emulator.storage.streams import Line
 
@@ -39,6 +40,7 @@ class Storage:
         root: directory of everything durable: S3's index and bodies, log lines.
         default_account, default_region: whose an unsigned request is.
         sample_data: the digits of the buckets of sample data: `auto`, `bundled` or a directory.
+        images: asks the engine for the images that have names on ECR.
         loads_itself: the first who needs it loads it; otherwise only who calls `load` does, which
             is for a process where one thread owns the imports.
 
@@ -57,6 +59,7 @@ class Storage:
         default_region: str = "us-east-1",
         sample_data: str = "auto",
         loads_itself: bool = True,
+        images: Images = tuple,
     ) -> None:
         for file in _FILES:
             state_files.check(root / file)
@@ -66,6 +69,7 @@ class Storage:
         self.default_scope = Scope(default_account, default_region)
         self._sample_data = sample_data
         self._loads_itself = loads_itself
+        self._images = images
         self._parts: Future[Parts] = Future()
         self._loading = threading.Lock()
 
@@ -89,6 +93,7 @@ class Storage:
             *(self.root / file for file in _FILES),
             digits=DigitSource(self._sample_data, self.root / "mnist"),
             account=self.default_scope.account,
+            images=self._images,
         )
 
     def _ready(self) -> Parts:

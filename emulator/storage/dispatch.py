@@ -18,7 +18,8 @@ import orjson
 from werkzeug.exceptions import HTTPException
 
 from emulator.call import Scope
-from emulator.storage import identity, logs
+from emulator.errors import TemporaryError
+from emulator.storage import ecr, identity, logs
 from emulator.storage.replies import Reply, send
 from emulator.storage.requests import build, read_body
 
@@ -43,11 +44,18 @@ class Dispatch:
     Args:
         lock: moto's backends are not safe for threads; the lock is held while one works.
         after: called with service, scope and operation after each successful request.
+        images: asks the engine for the images that have names on ECR.
     """
 
-    def __init__(self, lock: threading.RLock, after: Callable[[str, Scope, str], None]) -> None:
+    def __init__(
+        self,
+        lock: threading.RLock,
+        after: Callable[[str, Scope, str], None],
+        images: ecr.Images,
+    ) -> None:
         self._lock = lock
         self._after = after
+        self._images = images
 
     def __call__(
         self,
@@ -70,7 +78,12 @@ class Dispatch:
             extra={},
         )
         try:
+            if service == "ecr" and _target(environ) in ecr.READS:
+                # Before the lock is taken: the engine may take its time.
+                request.local_images = tuple(self._images())
             reply = self._answer(package, request)
+        except TemporaryError as error:
+            reply = _error(environ, 503, "ServiceUnavailable", str(error))
         except HTTPException as error:
             reply = error.code or 500, dict(error.get_headers()), error.get_body()
         except NotImplementedError as error:
@@ -99,7 +112,7 @@ def load() -> None:
 @cache
 def _handlers(package: str) -> list[tuple[re.Pattern[str], Handler]]:
     paths = importlib.import_module(f"moto.{package}.urls").url_paths
-    own = {**identity.HANDLERS, **logs.HANDLERS}.get(package)
+    own = {**identity.HANDLERS, **logs.HANDLERS, **ecr.HANDLERS}.get(package)
     return [(re.compile(path.format("")), own or handler) for path, handler in paths.items()]
 
 

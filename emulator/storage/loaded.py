@@ -16,6 +16,7 @@ from emulator.call import Scope
 from emulator.storage import accounts, dispatch
 from emulator.storage.digits import DigitSource
 from emulator.storage.dispatch import Dispatch
+from emulator.storage.ecr import Images
 from emulator.storage.front import S3Front
 from emulator.storage.metrics import Metrics
 from emulator.storage.s3 import S3
@@ -74,13 +75,16 @@ class Parts:
             BackendDict.reset()
 
 
-def assemble(index: Path, lines: Path, values: Path, *, digits: DigitSource, account: str) -> Parts:
+def assemble(
+    index: Path, lines: Path, values: Path, *, digits: DigitSource, account: str, images: Images
+) -> Parts:
     """Read the state and put the parts together.
 
     Args:
         index, lines, values: the databases of objects, log lines and metrics.
         digits: what fills the buckets of sample data.
         account: who owns those buckets.
+        images: asks the engine for the images that have names on ECR.
 
     Raises:
         PermanentError: a database is damaged.
@@ -98,4 +102,5 @@ def assemble(index: Path, lines: Path, values: Path, *, digits: DigitSource, acc
         streams.after(service, scope, operation)
         s3.flush()
 
-    return Parts(s3, samples, S3Front(s3, samples), Dispatch(lock, after), streams, metrics, lock)
+    front, answers = S3Front(s3, samples), Dispatch(lock, after, images)
+    return Parts(s3, samples, front, answers, streams, metrics, lock)

@@ -25,6 +25,7 @@ class MotoRequest(Request):
     Attributes:
         bucket, key: S3's names, percent-decoded; empty when the path has none.
         streamed: the request's body when it is in a file already.
+        local_images: the engine's images with names on ECR, for requests that show them.
     """
 
     from_wsgi_server = True
@@ -32,6 +33,7 @@ class MotoRequest(Request):
     bucket: str = ""
     key: str = ""
     streamed: Body | None = None
+    local_images: tuple[Any, ...] = ()
 
 
 def build(

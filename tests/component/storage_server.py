@@ -66,9 +66,9 @@ def client(url: str, service: str, account: str = ACCOUNT, region: str = REGION)
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[Served]:
-    """Serve a Storage from this process."""
-    storage = Storage(root)
+def serving(root: Path, **options: Any) -> Iterator[Served]:
+    """Serve a Storage from this process; takes what Storage takes."""
+    storage = Storage(root, **options)
     try:
         with serving_of(storage) as url:
             yield Served(storage, int(url.rpartition(":")[2]))

@@ -44,3 +44,15 @@ def test_an_image_of_another_region_runs_and_the_logs_say_so(
     )
     assert emulator.output(name) == [f"[sagemaker-emulator] WARNING: {warning}", "ran"]
     assert warning in emulator.log.read_text()
+
+
+def test_ecr_shows_what_the_engine_has(emulator: Emulator, repository: str) -> None:
+    ecr = emulator.client("ecr", region="eu-west-3")
+    (image,) = ecr.describe_images(repositoryName=repository)["imageDetails"]
+    client = engine()
+    held = client.images.get(IMAGE)
+    client.close()
+    assert (image["imageTags"], image["imageDigest"]) == (["v1"], held.id)
+    assert image["imageSizeInBytes"] == held.attrs["Size"]
+    names = [each["repositoryName"] for each in ecr.describe_repositories()["repositories"]]
+    assert repository in names
