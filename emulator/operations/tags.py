@@ -1,5 +1,7 @@
 """Tags of resources: add, list, delete, and those given at creation."""
 
+from collections.abc import Iterable
+
 from emulator import arn as arns
 from emulator.call import Call, Document, Record
 from emulator.errors import ValidationException
@@ -8,6 +10,8 @@ from emulator.operations.registry import operation
 
 MOST = 50
 """Tags of one resource (contract A6)."""
+_RESERVED = "aws:"
+"""How the keys begin that AWS's own services give."""
 
 
 @operation("AddTags")
@@ -31,17 +35,31 @@ def list_(call: Call, request: Document) -> Document:
 @operation("DeleteTags")
 def delete(call: Call, request: Document) -> Document:
     record = _tagged(call, request["ResourceArn"])
+    _require_own(request["TagKeys"])
     call.store.untag(record.arn, request["TagKeys"])
     return {}
 
 
 def given(request: Document) -> dict[str, str]:
-    """Return a request's ``Tags``; raises ValidationException if a key comes twice."""
+    """Return a request's ``Tags``.
+
+    Raises:
+        ValidationException: a key comes twice, or is one of AWS's own.
+    """
     pairs = request.get("Tags", [])
     tags = {pair["Key"]: pair["Value"] for pair in pairs}
     if len(tags) < len(pairs):
         raise ValidationException("Duplicate tag keys found.")
+    _require_own(tags)
     return tags
+
+
+def _require_own(keys: Iterable[str]) -> None:
+    for key in keys:
+        if key.lower().startswith(_RESERVED):
+            raise ValidationException(
+                f"System prefix '{_RESERVED}' reserved for AWS usage in tag key: {key}"
+            )
 
 
 def _listed(tags: dict[str, str]) -> list[Document]:

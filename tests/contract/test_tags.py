@@ -76,6 +76,25 @@ def test_a_key_given_twice_is_refused_and_nothing_is_created(sagemaker, assert_r
     assert sagemaker.list_models()["Models"] == []
 
 
+@pytest.mark.parametrize("key", ["aws:mine", "AWS:mine", "aws:cloudformation:stack-name"])
+def test_keys_that_are_awss_are_refused_everywhere(sagemaker, model, arn, assert_refused, key):
+    tags, where = [TAGS[0], {"Key": key, "Value": "1"}], arn("model", "model-1")
+    text = f"System prefix 'aws:' reserved for AWS usage in tag key: {key}"
+    for call in (
+        lambda: sagemaker.add_tags(ResourceArn=where, Tags=tags),
+        lambda: sagemaker.delete_tags(ResourceArn=where, TagKeys=[key]),
+        lambda: sagemaker.create_model(
+            ModelName="Other", PrimaryContainer={"Image": "i"}, Tags=tags
+        ),
+        lambda: sagemaker.create_experiment(ExperimentName="Other", Tags=tags),
+    ):
+        assert_refused(call, "ValidationException", text)
+    assert _listed(sagemaker, where) == []
+    assert len(sagemaker.list_models()["Models"]) == 1
+    assert sagemaker.list_experiments()["ExperimentSummaries"] == []
+    sagemaker.add_tags(ResourceArn=where, Tags=[{"Key": "awsome", "Value": "aws:fine"}])
+
+
 CALLS = {
     "add_tags": {"Tags": TAGS},
     "list_tags": {},
