@@ -56,6 +56,18 @@ registry that is asked about, beside the repositories that clients made. The dig
 id of the image; `BatchGetImage` has no manifest of it. Authorization tokens are good for twelve
 hours, and open nothing.
 
+## S3
+
+- A request that S3 would not understand gets S3's refusal: keys over 1,024 bytes
+  (`KeyTooLongError`), names that no bucket may have, paths that are not UTF-8 (`InvalidURI`),
+  numbers that are none, XML that does not fit the operation (`MalformedXML`), continuation tokens
+  of nobody (`InvalidArgument`), tag keys that begin with `aws:`. Ranges and dates that can't be
+  read are ignored.
+- A request that is refused, or that can't be stored, has changed nothing. A full disk is an
+  `InsufficientStorage` with HTTP status 507, which SDKs do not try again.
+- Subresources that are not emulated, such as `?metrics`, `?analytics` and `?requestPayment`, are
+  refused with HTTP status 501.
+
 ## CloudWatch Logs
 
 - `FilterLogEvents` takes terms, phrases, `?`, `-` and `%regular expressions%`; patterns for JSON

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from emulator import channels
 from emulator.call import Document, Record, Scope
+from emulator.errors import PermanentError
 from emulator.reconcile.workspace import Workspace
 from emulator.staging.archive import pack, pack_output, walk
 from emulator.staging.inputs import ObjectLike, Source, keep_manifest, split_uri, stage
@@ -66,7 +67,7 @@ class Artifacts:
         """Write model.tar.gz and output.tar.gz to the job's output path; twice does no harm.
 
         Raises:
-            PermanentError: the bucket is missing.
+            PermanentError: the bucket is missing, or something can't be an object of it.
         """
         config = record.document["OutputDataConfig"]
         bucket, prefix = split_uri(config["S3OutputPath"])
@@ -95,12 +96,19 @@ class Artifacts:
     ) -> None:
         """Move the files themselves to S3, for OutputDataConfig.CompressionType NONE.
 
-        Of equal names the first directory's is kept, as in an archive: it is written last.
+        Of equal names the first directory's is kept, as in an archive: it is written last. A file
+        that can't be an object is told of at the end: it must not cost the others.
         """
+        objects, problems = self._objects(scope), list[PermanentError]()
         for directory in reversed(directories):
             for name, path in walk(directory):
                 if path.is_file() and not path.is_symlink():
-                    self._objects(scope).put_file(bucket, f"{folder}/{name}", path)
+                    try:
+                        objects.put_file(bucket, f"{folder}/{name}", path)
+                    except PermanentError as problem:
+                        problems.append(problem)
+        if problems:
+            raise problems[0]
 
 
 def place_manifest(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from emulator.call import Record, Scope
 from emulator.errors import PermanentError
+from emulator.reconcile import reasons
 from emulator.reconcile.artifacts import Objects
 from emulator.reconcile.workspace import Workspace, open_regular
 from emulator.staging.archive import walk
@@ -62,29 +63,55 @@ class Checkpoints:
         """Upload what is new or changed since the last call, and delete what is gone.
 
         Raises:
-            PermanentError: the bucket is missing.
+            PermanentError: the bucket is missing, or a file can't be an object of it; what can is
+                up to date all the same.
         """
         if "CheckpointConfig" not in record.document:
             return
         bucket, prefix = split_uri(record.document["CheckpointConfig"]["S3Uri"])
-        objects = self._objects(record.scope)
+        objects, problems = self._objects(record.scope), list[PermanentError]()
         for workspace in workspaces:
             now, seen = _versions(workspace), _noted(workspace)
             if now == seen:
                 continue
             for name in [name for name in now if now[name] != seen.get(name)]:
-                copy = workspace.root / "checkpoint.upload"
                 try:
-                    with open_regular(workspace.checkpoints / name) as file, copy.open("wb") as to:
-                        shutil.copyfileobj(file, to)
-                except OSError as error:
+                    self._save(objects, workspace, name, (bucket, _folder(prefix) + name))
+                except PermanentError as problem:
+                    problems.append(problem)
+                except _Changing as error:
                     log.debug("checkpoint %s changed while it was read: %s", name, error)
-                    del now[name]
                 else:
-                    objects.put_file(bucket, _folder(prefix) + name, copy)
+                    continue
+                # As S3 has it, if it does: the next look finds the difference again.
+                now.pop(name)
+                now.update({name: seen[name]} if name in seen else {})
             for name in seen.keys() - now.keys():
                 objects.delete(bucket, _folder(prefix) + name)
             _note(workspace, now)
+        if problems:
+            raise problems[0]
+
+    def _save(
+        self, objects: Objects, workspace: Workspace, name: str, target: tuple[str, str]
+    ) -> None:
+        copy = workspace.root / "checkpoint.upload"
+        try:
+            file = open_regular(workspace.checkpoints / name)
+        except OSError as error:
+            raise _Changing(str(error)) from None
+        try:
+            with file, copy.open("wb") as to:
+                shutil.copyfileobj(file, to)
+            objects.put_file(*target, copy)
+        except OSError as error:
+            raise PermanentError(reasons.detail(error)) from error
+        finally:
+            copy.unlink(missing_ok=True)
+
+
+class _Changing(Exception):
+    """A file is no longer what it was when its directory was read."""
 
 
 def _folder(prefix: str) -> str:

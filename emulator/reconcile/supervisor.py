@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 TRIES = 3
 """Unexpected errors in a row after which a resource is given up."""
+UNWRITTEN = 5.0
+"""Seconds until the next try, where the state of a resource can't even be written."""
 
 Key = tuple[str, Scope, str]
 
@@ -140,7 +142,13 @@ class Supervisor:
         failures = 0
         while True:
             worker.woken.clear()
-            delay, failures = self._pass(key, kind, failures)
+            try:
+                delay, failures = self._pass(key, kind, failures)
+            except Exception:
+                # Its failure can't be written down, perhaps for lack of disk space. Were this
+                # thread to die of it, nobody would ever look at the resource again.
+                log.exception("%s/%s: its state can't be kept", kind.name, key[2])
+                delay = UNWRITTEN
             with self._guard:
                 if self._stopping or (delay is None and not worker.woken.is_set()):
                     del self._workers[key]

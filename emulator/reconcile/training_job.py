@@ -70,6 +70,8 @@ class TrainingJobs:
         self._directory = directory
         self._limits = limits
         self._stop_grace = stop_grace
+        self._unsaved: dict[tuple[Scope, str], str] = {}
+        """What was last said of each running job's checkpoints, so that it is said once."""
 
     def reconcile(self, record: Record) -> float | None:
         """Make one pass; see supervisor.Reconciler."""
@@ -94,6 +96,7 @@ class TrainingJobs:
         """Leave nothing of an ended or deleted job behind but its document."""
         self._remove(self._launcher.find(labels.of(self.kind, scope, name)))
         self._pipes.end(scope, name)
+        self._unsaved.pop((scope, name), None)
         self._launcher.reclaim(self._job_directory(scope, name))
         self._artifacts.discard(self._job_directory(scope, name))
 
@@ -336,10 +339,16 @@ class TrainingJobs:
         return Workspace(self._job_directory(record.scope, record.name) / host)
 
     def _mirror(self, record: Record) -> None:
+        key, problem = (record.scope, record.name), ""
         try:
             self._checkpoints.mirror(record, self._workspaces(record))
-        except PermanentError as error:
-            log.warning("TrainingJob/%s: checkpoints are not saved: %s", record.name, error)
+        except (PermanentError, OSError) as error:
+            problem = reasons.detail(error)
+            if problem != self._unsaved.get(key):
+                log.warning(
+                    "TrainingJob/%s: not every checkpoint is saved: %s", record.name, problem
+                )
+        self._unsaved[key] = problem
 
     def _workspaces(self, record: Record) -> list[Workspace]:
         return [self._workspace(record, host) for host in contract.hosts(record.document)]

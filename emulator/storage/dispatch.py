@@ -7,9 +7,9 @@ Everything but S3's objects lives in memory and starts empty with every process.
 import importlib
 import logging
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 from wsgiref.types import StartResponse
@@ -42,18 +42,18 @@ class Dispatch:
     """Answers every service of SERVICES.
 
     Args:
-        lock: moto's backends are not safe for threads; the lock is held while one works.
+        changing: moto's backends are not safe for threads; this is entered while one works.
         after: called with service, scope and operation after each successful request.
         images: asks the engine for the images that have names on ECR.
     """
 
     def __init__(
         self,
-        lock: threading.RLock,
+        changing: Callable[[], AbstractContextManager[None]],
         after: Callable[[str, Scope, str], None],
         images: ecr.Images,
     ) -> None:
-        self._lock = lock
+        self._changing = changing
         self._after = after
         self._images = images
 
@@ -82,6 +82,8 @@ class Dispatch:
                 # Before the lock is taken: the engine may take its time.
                 request.local_images = tuple(self._images())
             reply = self._answer(package, request)
+            if reply[0] < 300:
+                self._after(service, scope, _target(environ))
         except TemporaryError as error:
             reply = _error(environ, 503, "ServiceUnavailable", str(error))
         except HTTPException as error:
@@ -91,14 +93,12 @@ class Dispatch:
         except Exception:
             logger.exception("%s failed", service)
             reply = _error(environ, 500, "InternalFailure", "We encountered an internal error.")
-        if reply[0] < 300:
-            self._after(service, scope, _target(environ))
         return send(environ, start_response, reply)
 
     def _answer(self, package: str, request: Any) -> Reply:
         for pattern, handler in _handlers(package):
             if pattern.match(request.path):
-                with self._lock:
+                with self._changing():
                     return handler(request, request.raw_url, request.headers)
         return 404, {"Content-Type": "text/plain"}, b""
 

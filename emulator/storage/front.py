@@ -1,18 +1,20 @@
 """S3 over WSGI: streams bodies in and out of files and lets moto do the rest."""
 
+import contextlib
 import logging
 import uuid
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, unquote
 from wsgiref.types import StartResponse
 from xml.sax.saxutils import escape
 
-from werkzeug.exceptions import HTTPException
-
 from emulator.call import Scope
-from emulator.storage.bodies import Body
-from emulator.storage.receive import Rejected, receive
+from emulator.storage import checks, schema
+from emulator.storage.bodies import BLOCK, Body
+from emulator.storage.ledger import NotStored, is_disk_full, not_stored
+from emulator.storage.receive import Rejected, plain, receive
 from emulator.storage.replies import Reply, send
 from emulator.storage.requests import MotoRequest, build, read_body
 from emulator.storage.s3 import S3
@@ -22,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # A PUT on a key with one of these changes the object's settings, not its body.
 _SETTINGS = ("acl", "tagging", "retention", "legal-hold", "restore", "torrent")
+# Of a body that has lost its framing.
+_PLAIN = {"HTTP_X_AMZ_CONTENT_SHA256": "UNSIGNED-PAYLOAD"}
 _ANONYMOUS = (
     "AWS4-HMAC-SHA256 Credential=anonymous/19700101/{region}/s3/aws4_request, "
     "SignedHeaders=host, Signature=0"
@@ -43,34 +47,47 @@ class S3Front:
     def __call__(
         self, scope: Scope, environ: Mapping[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "/").encode("latin-1").decode("utf-8", "replace")
-        bucket, _, key = path.removeprefix("/").partition("/")
+        method = environ["REQUEST_METHOD"]
+        path = environ.get("PATH_INFO", "/").encode("latin-1")
+        query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         try:
-            reply = self._answer(scope, environ, bucket, key)
+            bucket, key = checks.check_names(method, path, query)
+            checks.check_query(method, bucket, key, query)
+            reply = self._answer(scope, environ, bucket, key, query)
         except Rejected as error:
-            reply = _error(error.status, error.code, error.message)
-        except HTTPException as error:
-            reply = _error(error.code or 500, "InternalError", str(error.description))
+            _drain(environ)
+            reply = _error(error.status, error.code, error.message, error.elements)
         except NotImplementedError as error:
             reply = _error(501, "NotImplemented", str(error) or "This is not emulated.")
-        except Exception:
-            logger.exception("s3 failed on %s %s", environ.get("REQUEST_METHOD"), path)
-            reply = _error(500, "InternalError", "We encountered an internal error.")
+        except Exception as error:
+            reply = _failure(error, f"{method} {path.decode(errors='backslashreplace')}")
         return send(environ, start_response, reply)
 
-    def _answer(self, scope: Scope, environ: Mapping[str, Any], bucket: str, key: str) -> Reply:
+    def _answer(
+        self, scope: Scope, environ: Mapping[str, Any], bucket: str, key: str, query: checks.Query
+    ) -> Reply:
         if key or environ["REQUEST_METHOD"] not in ("PUT", "DELETE"):
             self._samples.ensure(bucket)
         self._check_owner(bucket, environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER"))
         if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
+            checks.check_copy_source(source)
             name = unquote(source).lstrip("/").partition("/")[0]
             self._samples.ensure(name)
             self._check_owner(name, environ.get("HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER"))
-        query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         if not _carries_body(environ, key, query):
-            return self._s3.answer(
-                self._request(scope, environ, bucket, key, read_body(environ), {})
-            )
+            body = plain(environ, read_body(environ))
+            checks.check_body(environ, body)
+            schema.check(environ["REQUEST_METHOD"], key, query, body)
+            request = self._request(scope, environ, bucket, key, body, _PLAIN)
+            if request.method == "POST" and not key and "delete" not in query:
+                checks.check_form(environ, list(request.form))
+            return self._s3.answer(request)
+        return self._take(scope, environ, bucket, key, query)
+
+    def _take(
+        self, scope: Scope, environ: Mapping[str, Any], bucket: str, key: str, query: checks.Query
+    ) -> Reply:
+        """Answer a request that carries an object or a part of one."""
         upload_id = query.get("uploadId", [""])[0]
         algorithm = self._s3.upload_algorithm(bucket, upload_id) if upload_id else None
         path = self._s3.bodies.path(self._s3.bodies.new_name())
@@ -102,9 +119,17 @@ class S3Front:
         if "HTTP_AUTHORIZATION" not in environ:
             # moto lets anonymous clients read public objects only; everyone may read these.
             extra = {**extra, "HTTP_AUTHORIZATION": _ANONYMOUS.format(region=scope.region)}
+        environ = checks.without_unreadable(environ)
         request = build(scope, environ, host="localhost", body=body, extra=extra)
         request.bucket, request.key = bucket, key
         return request
+
+
+def _drain(environ: Mapping[str, Any]) -> None:
+    """Read what is left of a small body: unread, it would cost the client its connection."""
+    if 0 < int(environ.get("CONTENT_LENGTH") or 0) <= BLOCK:
+        with contextlib.suppress(OSError):
+            environ["wsgi.input"].read(BLOCK)
 
 
 def _carries_body(environ: Mapping[str, Any], key: str, query: Mapping[str, Any]) -> bool:
@@ -119,7 +144,7 @@ def _carries_body(environ: Mapping[str, Any], key: str, query: Mapping[str, Any]
 def _checksum_headers(body: Body) -> dict[str, str]:
     """Tell moto what was computed on the way in, and that the body is plain now."""
     headers = {
-        "HTTP_X_AMZ_CONTENT_SHA256": "UNSIGNED-PAYLOAD",
+        **_PLAIN,
         "HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM": "",
     }
     for algorithm, value in body.checksums.items():
@@ -128,10 +153,24 @@ def _checksum_headers(body: Body) -> dict[str, str]:
     return headers
 
 
-def _error(status: int, code: str, message: str) -> Reply:
+def _failure(error: Exception, request: str) -> Reply:
+    """Return the reply to a request that failed by no fault of its own."""
+    if is_disk_full(error):
+        error = not_stored(error)
+    if isinstance(error, NotStored):
+        logger.warning("s3 could not do %s: %s", request, error)
+        return _error(error.status, error.code, str(error))
+    logger.error("s3 failed on %s", request, exc_info=error)
+    return _error(500, "InternalError", "We encountered an internal error.")
+
+
+def _error(
+    status: int, code: str, message: str, elements: Mapping[str, object] = MappingProxyType({})
+) -> Reply:
+    more = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in elements.items())
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>{code}</Code><Message>{escape(message)}</Message>"
+        f"<Error><Code>{code}</Code><Message>{escape(message)}</Message>{more}"
         f"<RequestId>{uuid.uuid4()}</RequestId></Error>"
     )
     return status, {"Content-Type": "application/xml"}, body.encode()

@@ -5,6 +5,7 @@ rows are opaque here; `records` writes and reads them. A row is committed before
 answered and only ever names bodies that are complete.
 """
 
+import contextlib
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -51,10 +52,19 @@ class Index:
             for statement, row in statements:
                 self._connection.execute(statement, row)
 
-    def rows(self, table: str) -> Iterator[tuple[Any, ...]]:
-        """Yield every row of a table of the schema."""
-        with self._lock, told(self._path):
-            yield from self._connection.execute(f"SELECT * FROM {table}")
+    def rows(self, table: str, **where: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a table of the schema whose columns have these values.
+
+        What is no UTF-8 is in no row.
+        """
+        condition = " AND ".join(f"{column} = ?" for column in where) or "1"
+        query = f"SELECT * FROM {table} WHERE {condition}"
+        with self._lock, told(self._path), contextlib.suppress(UnicodeEncodeError):
+            yield from self._connection.execute(query, tuple(where.values()))
+
+    def row(self, table: str, **where: str) -> tuple[Any, ...] | None:
+        """Return the one row with these values, or None."""
+        return next(iter(list(self.rows(table, **where))), None)
 
     def clear(self) -> None:
         self.write((f"DELETE FROM {table}", ()) for table in _TABLES)

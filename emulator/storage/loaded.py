@@ -12,7 +12,6 @@ from pathlib import Path
 
 from moto.core.base_backend import BackendDict
 
-from emulator.call import Scope
 from emulator.storage import accounts, dispatch
 from emulator.storage.digits import DigitSource
 from emulator.storage.dispatch import Dispatch
@@ -97,10 +96,5 @@ def assemble(
     # One lock for all of moto: its services write into each other, Logs exports into S3.
     lock = s3.lock
     streams, metrics = LogStreams(lines, lock), Metrics(values, lock)
-
-    def after(service: str, scope: Scope, operation: str) -> None:
-        streams.after(service, scope, operation)
-        s3.flush()
-
-    front, answers = S3Front(s3, samples), Dispatch(lock, after, images)
+    front, answers = S3Front(s3, samples), Dispatch(s3.changing, streams.after, images)
     return Parts(s3, samples, front, answers, streams, metrics, lock)

@@ -1,6 +1,9 @@
 """CloudWatch metrics in this process: what the emulator itself publishes, kept over restarts."""
 
 import json
+import logging
+import math
+import sqlite3
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,6 +15,8 @@ from moto.cloudwatch.models import cloudwatch_backends
 from emulator.call import Scope
 from emulator.state_files import told
 from emulator.storage.database import connect
+
+logger = logging.getLogger(__name__)
 
 # What a restart brings back; moto keeps every value in memory.
 RELOADED_VALUES = 100_000
@@ -35,6 +40,8 @@ class Metrics:
     def __init__(self, path: Path, lock: threading.RLock) -> None:
         self._lock = lock
         self._connection = connect(path, _SCHEMA)
+        self._lost = False
+        """Whether the last value could not be kept, so that it is said once."""
         with told(path):
             self._load()
 
@@ -47,22 +54,28 @@ class Metrics:
         at: float,
         dimensions: Mapping[str, str],
     ) -> None:
-        """Add one value; `at` is epoch seconds."""
+        """Add one value; `at` is epoch seconds.
+
+        CloudWatch takes no NaN and no infinity, so these are dropped. A value that can't be kept
+        on disk is shown all the same, and gone at the next start.
+        """
+        if not math.isfinite(value):
+            logger.debug("metric %s: %s is no value", name, value)
+            return
+        row = (scope.account, scope.region, namespace, name, value, at, json.dumps({**dimensions}))
         with self._lock:
-            self._connection.execute(
-                "INSERT INTO metric_values "
-                "(account, region, namespace, name, value, at, dimensions) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    scope.account,
-                    scope.region,
-                    namespace,
-                    name,
-                    value,
-                    at,
-                    json.dumps({**dimensions}),
-                ),
-            )
+            try:
+                self._connection.execute(
+                    "INSERT INTO metric_values "
+                    "(account, region, namespace, name, value, at, dimensions) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    row,
+                )
+                self._lost = False
+            except sqlite3.Error as error:
+                if not self._lost:
+                    logger.warning("metrics can't be kept for the next start: %s", error)
+                self._lost = True
             self._show(scope, namespace, name, value, at, dimensions)
 
     def _show(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.call import Scope
 from emulator.errors import PermanentError
 from emulator.storage.bodies import Body, md5_of
+from emulator.storage.keys import BadKey, check_key
 
 if TYPE_CHECKING:
     from emulator.storage.s3 import S3
@@ -115,9 +116,11 @@ class ScopedObjects:
                 is.
 
         Raises:
-            PermanentError: the bucket is missing; the file stays where it was.
+            PermanentError: the bucket is missing, or no object can have this key; the file stays
+                where it was. Or the object could not be stored (ledger.NotStored).
         """
         self._require_bucket(bucket)
+        _require_key(key)
         md5 = md5_of(path)
         body = self._s3().bodies.adopt(path)
         body.md5 = md5
@@ -126,8 +129,9 @@ class ScopedObjects:
     def put_bytes(
         self, bucket: str, key: str, data: bytes, *, content_type: str | None = None
     ) -> None:
-        """Write an object; raises PermanentError if the bucket is missing."""
+        """Write an object; raises PermanentError as `put_file` does."""
         self._require_bucket(bucket)
+        _require_key(key)
         self._put(bucket, key, self._s3().bodies.write(data), content_type, None)
 
     def delete(self, bucket: str, key: str) -> None:
@@ -195,6 +199,13 @@ class ScopedObjects:
 
     def _info(self, stored: Any) -> ObjectInfo:
         return ObjectInfo(stored.name, stored.size, stored.etag.strip('"'), stored.body.path)
+
+
+def _require_key(key: str) -> None:
+    try:
+        check_key(key)
+    except BadKey as error:
+        raise PermanentError(str(error)) from None
 
 
 def _is_object(stored: Any) -> bool:

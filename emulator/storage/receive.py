@@ -6,11 +6,13 @@ compares them with what the client announced. Signatures are not verified.
 
 import base64
 import hashlib
+import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, Protocol
 
 from emulator.storage.bodies import BLOCK
@@ -25,13 +27,25 @@ _MAX_LINE = 16 * 1024
 
 
 class Rejected(Exception):
-    """The upload is refused; carries S3's status, code and sentence."""
+    """The request is refused; carries S3's status, code and sentence.
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    Args:
+        elements: what else S3's error says, by the names of its elements.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        *,
+        elements: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.elements = elements
 
 
 @dataclass(frozen=True)
@@ -89,8 +103,7 @@ def receive(environ: Mapping[str, Any], target: Path, algorithms: Iterable[str] 
 
 
 def _receive(environ: Mapping[str, Any], target: Path, algorithms: set[str]) -> Upload:
-    source = environ["wsgi.input"]
-    chunked = str(environ.get("HTTP_X_AMZ_CONTENT_SHA256", "")).startswith("STREAMING-")
+    source, chunked = environ["wsgi.input"], is_chunked(environ)
     trailers: dict[str, str] = {}
     blocks = _decoded(source, trailers) if chunked else _plain(source)
     declared = environ.get("HTTP_X_AMZ_DECODED_CONTENT_LENGTH" if chunked else "CONTENT_LENGTH")
@@ -104,12 +117,12 @@ def _receive(environ: Mapping[str, Any], target: Path, algorithms: set[str]) -> 
                 checksum.update(block)
             _write_all(file, block)
             size += len(block)
-    if declared not in (None, "") and size != int(declared):
+    if declared not in (None, "") and str(size) != str(declared).strip():
         raise _incomplete()
     computed = {
         name: base64.b64encode(checksum.digest()).decode() for name, checksum in running.items()
     }
-    _compare_md5(environ, md5.digest())
+    compare_md5(environ, md5.digest())
     given = _given(environ, trailers)
     for name, value in given.items():
         if computed.get(name, value) != value:
@@ -117,6 +130,16 @@ def _receive(environ: Mapping[str, Any], target: Path, algorithms: set[str]) -> 
                 "BadDigest", f"The {name} you specified did not match the calculated checksum."
             )
     return Upload(size, md5.hexdigest(), {**given, **computed})
+
+
+def is_chunked(environ: Mapping[str, Any]) -> bool:
+    """Tell whether the body comes in aws-chunked framing."""
+    return str(environ.get("HTTP_X_AMZ_CONTENT_SHA256", "")).startswith("STREAMING-")
+
+
+def plain(environ: Mapping[str, Any], body: bytes) -> bytes:
+    """Return a whole body without its framing; raises Rejected where that is broken."""
+    return b"".join(_decoded(io.BytesIO(body), {})) if is_chunked(environ) and body else body
 
 
 def _write_all(file: Any, block: bytes) -> None:
@@ -144,7 +167,8 @@ def _given(environ: Mapping[str, Any], trailers: Mapping[str, str]) -> dict[str,
     return given
 
 
-def _compare_md5(environ: Mapping[str, Any], computed: bytes) -> None:
+def compare_md5(environ: Mapping[str, Any], computed: bytes) -> None:
+    """Raise Rejected if the header Content-MD5 is no digest, or another one."""
     header = environ.get("HTTP_CONTENT_MD5")
     if not header:
         return

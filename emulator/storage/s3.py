@@ -6,22 +6,25 @@ seen. Bodies stream in before the lock is taken and out after it is released.
 
 import contextlib
 import logging
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
+from moto.s3.exceptions import DuplicateTagKeys, NoSystemTags
 from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response
 from moto.utilities.utils import get_partition
 
 from emulator.call import Scope
-from emulator.storage import index as rows
-from emulator.storage import records, stored
+from emulator.storage import schema, stored
 from emulator.storage.bodies import Bodies, Body
-from emulator.storage.index import Index, Row
+from emulator.storage.ledger import Ledger, find_bucket
+from emulator.storage.receive import Rejected
 from emulator.storage.replies import Reply
 from emulator.storage.requests import MotoRequest
 
@@ -50,6 +53,44 @@ class _Response(S3Response):
     def parse_key_name(self) -> str:
         return str(self.request.key)
 
+    def _tagging_from_headers(self, headers: Any) -> dict[str, str]:
+        return _own(super()._tagging_from_headers(headers))
+
+    def _tagging_from_xml(self) -> dict[str, str]:
+        # An empty set of tags is legal, and moto fails on it.
+        root = ElementTree.fromstring(self.body)
+        found = [tag for tag in root.iter() if schema.tag(tag) == "Tag"]
+        pairs = [{schema.tag(child): child.text or "" for child in tag} for tag in found]
+        tags = {pair["Key"]: pair["Value"] for pair in pairs}
+        if len(tags) < len(pairs):
+            raise DuplicateTagKeys()
+        return _own(tags)
+
+
+def _own(tags: dict[str, str]) -> dict[str, str]:
+    """Return the tags; raises S3's error if one has a key that is AWS's."""
+    if any(key.startswith("aws:") for key in tags):
+        raise NoSystemTags()
+    return tags
+
+
+def _asked(handler: Callable[..., Reply], request: MotoRequest) -> Reply:
+    """Return moto's reply; whatever it can't make sense of is its client's mistake.
+
+    Raises:
+        Rejected: moto failed on the request.
+    """
+    try:
+        return handler(request, request.raw_url, request.headers)
+    except (OSError, sqlite3.Error, NotImplementedError):
+        raise
+    except Exception as error:
+        logger.warning("s3 can't read %s %s", request.method, request.path, exc_info=True)
+        if request.data:
+            raise schema.malformed() from error
+        reason = f"The emulator can't make sense of this request: {type(error).__name__}."
+        raise Rejected("InvalidRequest", f"{reason} Its log has the traceback.") from error
+
 
 class S3:
     """The S3 service of every account.
@@ -61,7 +102,7 @@ class S3:
     def __init__(self, root: Path) -> None:
         self.lock = threading.RLock()
         stored.install(root / "bodies")
-        self._index = Index(root / "index.sqlite")
+        self._ledger = Ledger(root / "index.sqlite")
         self._load()
 
     @property
@@ -73,11 +114,7 @@ class S3:
 
     def bucket(self, name: str) -> Any | None:
         """Return a bucket of whichever account owns the name, or None."""
-        owner = s3_backends.bucket_accounts.get(name)
-        if owner is None:
-            return None
-        partition, account = owner
-        return s3_backends[account][partition].buckets.get(name)
+        return find_bucket(name)
 
     def upload_algorithm(self, bucket: str, upload_id: str) -> str | None:
         """Return the checksum algorithm that an upload in progress was created with."""
@@ -94,9 +131,12 @@ class S3:
         joined = self._join_ahead(request)
         try:
             with self.changing():
-                status, headers, body = handler(request, request.raw_url, request.headers)
+                # Before it is asked: what it does in place and then refuses is taken back.
                 if request.method not in ("GET", "HEAD", "OPTIONS"):
                     self._touch(request.bucket, request.key)
+                status, headers, body = _asked(handler, request)
+                if int(status) >= 400:
+                    self._take_back()
                 if isinstance(body, Body):
                     # Opened under the lock: the object may be gone a moment later.
                     body = body.blocks()
@@ -156,118 +196,58 @@ class S3:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Hold the lock, and write what changed to the index before giving it up."""
+        """Hold the lock, and write what changed to the index before giving it up.
+
+        If the block raises, or what it changed can't be written, nothing of it has happened.
+
+        Raises:
+            NotStored: the index could not take what changed.
+        """
         with self.lock:
             try:
                 yield
-            finally:
-                self.flush()
+            except BaseException:
+                self._take_back()
+                raise
+            self.flush()
 
     def flush(self) -> None:
-        """Write pending changes; then remove the bodies that nothing names any more."""
+        """Write pending changes, then remove the bodies that nothing names any more.
+
+        Raises:
+            NotStored: the changes could not be written; they are taken back.
+        """
         with self.lock:
-            changes = stored.Here.changes
-            if not changes:
-                return
-            self._index.write(list(self._statements(changes)))
+            if changes := stored.Here.changes:
+                stored.Here.changes = stored.Changes()
+                self._ledger.write(changes)
+
+    def _take_back(self) -> None:
+        if changes := stored.Here.changes:
             stored.Here.changes = stored.Changes()
-            for name in changes.doomed:
-                self.bodies.remove(name)
-
-    def _statements(self, changes: stored.Changes) -> Iterator[tuple[str, Row]]:
-        for name in changes.buckets:
-            bucket = self.bucket(name)
-            if bucket is None:
-                yield rows.DROP_BUCKET, (name,)
-                yield rows.DROP_OBJECTS, (name,)
-                yield rows.DROP_UPLOADS, (name,)
-                yield rows.DROP_BUCKET_PARTS, (name,)
-            else:
-                tags = self._tagger(bucket).tags.get(bucket.arn)
-                state = records.dump((bucket, tags))
-                yield rows.PUT_BUCKET, (name, bucket.account_id, bucket.partition, state)
-        for name, key in changes.keys:
-            bucket = self.bucket(name)
-            versions = bucket.keys.getlist(key) if bucket else None
-            if versions:
-                yield rows.PUT_OBJECT, (name, key, self._object_state(bucket, versions))
-            else:
-                yield rows.DROP_OBJECT, (name, key)
-        yield from self._upload_statements(changes)
-
-    def _upload_statements(self, changes: stored.Changes) -> Iterator[tuple[str, Row]]:
-        for name, upload_id in changes.uploads:
-            bucket = self.bucket(name)
-            upload = bucket.multiparts.get(upload_id) if bucket else None
-            if upload is None:
-                yield rows.DROP_UPLOAD, (name, upload_id)
-                yield rows.DROP_PARTS, (name, upload_id)
-            else:
-                yield rows.PUT_UPLOAD, (name, upload_id, records.dump(upload))
-        for name, upload_id, number in changes.parts:
-            bucket = self.bucket(name)
-            upload = bucket.multiparts.get(upload_id) if bucket else None
-            if upload is not None and number in upload.parts:
-                part = records.dump(upload.parts[number])
-                yield rows.PUT_PART, (name, upload_id, number, part)
-
-    def _object_state(self, bucket: Any, versions: list[Any]) -> bytes:
-        tags = self._tagger(bucket).tags
-        arns = [version.arn for version in versions if isinstance(version, stored.StoredKey)]
-        return records.dump((versions, {arn: tags[arn] for arn in arns if arn in tags}))
-
-    def _tagger(self, bucket: Any) -> Any:
-        return s3_backends[bucket.account_id][bucket.partition].tagger
+            self._ledger.take_back(changes)
 
     def _load(self) -> None:
-        used: set[str] = set()
-        for name, account, partition, state in self._index.rows("buckets"):
-            bucket, tags = records.load(state)
-            backend = s3_backends[account][partition]
-            backend.buckets[name] = bucket
-            s3_backends.bucket_accounts[name] = (partition, account)
-            if tags:
-                backend.tagger.tags[bucket.arn] = tags
-        for name, key, state in self._index.rows("objects"):
-            bucket = self.bucket(name)
-            if bucket is None:
-                continue
-            versions, tags = records.load(state)
-            bucket.keys.restore(key, versions)
-            self._tagger(bucket).tags.update(tags)
-            used.update(v.file for v in versions if isinstance(v, stored.StoredKey))
-        self._load_uploads(used)
+        used = self._ledger.load()
+        if not self._ledger.complete:
+            logger.error("s3 keeps every body, because some of its index can't be read")
+            return
         removed = self.bodies.remove_all_but(used)
         if removed:
             logger.info("s3 removed %d bodies that no object names", removed)
-        stored.Here.changes = stored.Changes()
-
-    def _load_uploads(self, used: set[str]) -> None:
-        for name, upload_id, state in self._index.rows("uploads"):
-            bucket = self.bucket(name)
-            if bucket is not None:
-                bucket.multiparts[upload_id] = records.load(state)
-        for name, upload_id, number, state in self._index.rows("parts"):
-            bucket = self.bucket(name)
-            upload = bucket.multiparts.get(upload_id) if bucket else None
-            if upload is not None:
-                part = records.load(state)
-                upload.parts[number] = part
-                upload.partlist = sorted(upload.parts)
-                used.add(part.file)
 
     def reset(self) -> None:
         """Forget every bucket and remove every body."""
         with self.lock:
             self._forget()
-            self._index.clear()
+            self._ledger.clear()
             self.bodies.remove_all_but(set())
 
     def close(self) -> None:
         with self.lock:
             self.flush()
             self._forget()
-            self._index.close()
+            self._ledger.close()
 
     def _forget(self) -> None:
         s3_backends.clear()

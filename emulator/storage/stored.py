@@ -7,6 +7,7 @@ each. Nothing here answers requests or writes the index.
 import base64
 import copy
 import hashlib
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ import moto.core.common_models
 import moto.s3.models
 from moto.s3.exceptions import (
     EntityTooSmall,
+    InvalidContinuationToken,
     InvalidPart,
     MalformedXML,
     NoSuchUpload,
@@ -283,6 +285,10 @@ class Uploads(moto_s3.MultipartDict):
         super().__setitem__(upload_id, upload)
         Here.changes.uploads.add((self.bucket, upload_id))
 
+    def restore(self, upload_id: str, upload: StoredUpload) -> None:
+        """Put back what the index holds; that is no change."""
+        dict.__setitem__(self, upload_id, upload)
+
     def __delitem__(self, upload_id: str) -> None:
         super().__delitem__(upload_id)
         Here.changes.uploads.add((self.bucket, upload_id))
@@ -325,6 +331,48 @@ def _copy_object(backend: Any, src_key: StoredKey, bucket: str, key: str, **opti
         copied.checksum_value = copied.checksum_algorithm = None
 
 
+def _list_objects_v2(
+    backend: Any,
+    bucket: Any,
+    prefix: str | None,
+    delimiter: str | None,
+    continuation_token: str | None,
+    start_after: str | None,
+    max_keys: int,
+) -> tuple[Any, bool, str | None]:
+    """moto's method, with tokens that say where to go on, also to the emulator's next run."""
+    if continuation_token:
+        start_after = _place(continuation_token)
+    names, truncated, last = _moto_list(
+        backend, bucket, prefix, delimiter, None, start_after, max_keys
+    )
+    return names, truncated, None if last is None else _token(last)
+
+
+def _truncate_result(backend: Any, names: Any, most: int) -> tuple[Any, bool, str | None]:
+    """moto's method, which gives the last name itself instead of a key to it in memory."""
+    names, truncated, token = _moto_truncate(backend, names, most)
+    return names, truncated, token and backend._pagination_tokens.pop(token)
+
+
+def _token(last: str) -> str:
+    data = last.encode()
+    return base64.urlsafe_b64encode(zlib.crc32(data).to_bytes(4, "big") + data).decode()
+
+
+def _place(token: str) -> str:
+    """Return the name after which a listing goes on; raises S3's error for a foreign token."""
+    try:
+        data = base64.b64decode(token, altchars=b"-_", validate=True)
+        if zlib.crc32(data[4:]).to_bytes(4, "big") == data[:4]:
+            return data[4:].decode()
+    except ValueError:
+        pass
+    raise InvalidContinuationToken()
+
+
+_moto_list = moto_s3.S3Backend.list_objects_v2
+_moto_truncate = moto_s3.S3Backend._truncate_result
 _moto_complete = moto_s3.S3Backend.complete_multipart_upload
 _moto_copy = moto_s3.S3Backend.copy_object
 
@@ -342,6 +390,8 @@ def install(bodies: Path) -> None:
     moto_s3.FakeBucket = StoredBucket
     moto_s3.S3Backend.complete_multipart_upload = _complete_multipart_upload
     moto_s3.S3Backend.copy_object = _copy_object
+    moto_s3.S3Backend.list_objects_v2 = _list_objects_v2
+    moto_s3.S3Backend._truncate_result = _truncate_result
     # moto keeps every model it ever made in a list, for tests; a server cannot afford that.
     models: Any = moto.core.common_models
     models.BaseModel.__new__ = staticmethod(_untracked)

@@ -4,6 +4,8 @@ Lines go to moto, which serves them, and to a SQLite file, from which they come 
 restart. Streams and lines that clients write through the API live in memory only.
 """
 
+import logging
+import sqlite3
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +16,8 @@ from moto.logs.models import logs_backends
 from emulator.call import Scope
 from emulator.state_files import told
 from emulator.storage.database import connect
+
+logger = logging.getLogger(__name__)
 
 # What a restart brings back of one stream; moto keeps every line in memory.
 RELOADED_LINES = 10_000
@@ -40,6 +44,11 @@ class Line(Protocol):
     def text(self) -> str: ...
 
 
+def _text(text: str) -> str:
+    """Return a line as SQLite and a reply can hold it."""
+    return text.encode("utf-8", "replace").decode()
+
+
 class LogStreams:
     """Log streams that survive a restart.
 
@@ -52,22 +61,39 @@ class LogStreams:
         self._lock = lock
         self._connection = connect(path, _SCHEMA)
         self._ids: dict[tuple[str, str, str, str], int] = {}
+        self._lost = False
+        """Whether the last lines could not be kept, so that it is said once."""
         with told(path):
             self._load()
 
     def put(self, scope: Scope, group: str, stream: str, lines: Sequence[Line]) -> None:
-        """Append lines; makes the group and the stream if need be, even for no lines."""
-        events = [(line.at, line.text) for line in lines]
+        """Append lines; makes the group and the stream if need be, even for no lines.
+
+        Lines that can't be kept on disk are shown all the same, and gone at the next start: a
+        container's output must not end because of one line, or while the disk is full.
+        """
+        events = [(line.at, _text(line.text)) for line in lines]
         with self._lock:
             self._stream(scope, group, stream)
-            number = self._number(scope, group, stream)
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.executemany(
-                    "INSERT INTO lines (stream, at, text) VALUES (?, ?, ?)",
-                    ((number, at, text) for at, text in events),
-                )
+            try:
+                self._keep(scope, group, stream, events)
+                self._lost = False
+            except sqlite3.Error as error:
+                if not self._lost:
+                    logger.warning("log lines can't be kept for the next start: %s", error)
+                self._lost = True
             self._show(scope, group, stream, events)
+
+    def _keep(
+        self, scope: Scope, group: str, stream: str, events: Sequence[tuple[float, str]]
+    ) -> None:
+        number = self._number(scope, group, stream)
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "INSERT INTO lines (stream, at, text) VALUES (?, ?, ?)",
+                ((number, at, text) for at, text in events),
+            )
 
     def last(self, scope: Scope, group: str, stream: str) -> float:
         """Return the epoch seconds of a stream's last line as they were put, 0.0 if it has none.
@@ -92,10 +118,14 @@ class LogStreams:
         if events:
             # The group's own method, because the backend's drops lines older than two weeks and
             # refuses lines out of order.
-            backend = logs_backends[scope.account][scope.region]
-            backend.groups[group].put_log_events(
-                stream, [{"timestamp": int(at * 1000), "message": text} for at, text in events]
-            )
+            shown = [{"timestamp": int(at * 1000), "message": text} for at, text in events]
+            try:
+                logs_backends[scope.account][scope.region].groups[group].put_log_events(
+                    stream, shown
+                )
+            except Exception:
+                # The lines are there; what failed is a subscription that a client has made.
+                logger.warning("a subscription to %s failed", group, exc_info=True)
 
     def _number(self, scope: Scope, group: str, stream: str) -> int:
         name = (scope.account, scope.region, group, stream)

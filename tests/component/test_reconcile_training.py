@@ -1,6 +1,7 @@
 """What a training job's reconciler does when its surroundings misbehave."""
 
 import errno
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,8 @@ from training_world import (
     writes,
 )
 
-from emulator.errors import TemporaryError
+from emulator import clock
+from emulator.errors import PermanentError, TemporaryError
 from emulator.kinds import TRAINING_JOB
 from emulator.launch.driver import ContainerSpec, LogLine, Observed
 from emulator.launch.fake import Behaviour
@@ -485,3 +487,129 @@ def test_output_is_waited_for_as_long_as_it_comes() -> None:
     )
     followers.finish("handle", 1.0)
     assert lines == [str(number) for number in range(10)]
+
+
+def stray(spec: ContainerSpec, directory: str) -> None:
+    """Write three files, of which one has a name that is not UTF-8."""
+    for name in (b"a", b"lat\xe9in", b"z"):
+        path = os.path.join(os.fsencode(source(spec, directory)), name)
+        with open(path, "wb") as file:
+            file.write(b"weights")
+
+
+def test_a_model_file_whose_name_is_not_utf8_fails_its_job_and_costs_no_other_file(
+    world: World,
+) -> None:
+    world.create(
+        Behaviour(effect=lambda spec: stray(spec, "/opt/ml/model")),
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out", "CompressionType": "NONE"},
+    )
+    record = world.run()
+    assert record.phase == "Failed"
+    assert record.document["FailureReason"] == (
+        "ClientError: Artifact upload failed:The file name "
+        f"'out/{NAME}/output/model/lat\\xe9in' is not UTF-8"
+    )
+    kept = [found.key for found in world.objects.list(BUCKET, "out/")]
+    assert kept == [f"out/{NAME}/output/model/a", f"out/{NAME}/output/model/z"]
+
+
+def test_an_archive_keeps_a_file_whose_name_is_not_utf8(world: World) -> None:
+    world.create(Behaviour(effect=lambda spec: stray(spec, "/opt/ml/model")))
+    assert world.run().phase == "Completed"
+    assert world.model() == sorted(["a", os.fsdecode(b"lat\xe9in"), "z"])
+
+
+def test_a_checkpoint_whose_name_is_not_utf8_fails_its_job_and_costs_no_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    running(
+        world,
+        Behaviour(run_for=None, effect=lambda spec: stray(spec, "/opt/ml/checkpoints")),
+        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/ck"},
+    )
+    for _ in range(3):
+        world.look()
+    said = [text for text in caplog.messages if "not every checkpoint is saved" in text]
+    assert said == [
+        f"TrainingJob/{NAME}: not every checkpoint is saved: The file name 'ck/lat\\xe9in' is not"
+        " UTF-8"
+    ], "said once, not with every look"
+    assert world.record().phase == "Training"
+    assert [found.key for found in world.objects.list(BUCKET, "ck/")] == ["ck/a", "ck/z"]
+    world.stop()
+    record = world.run()
+    assert record.phase == "Stopped"
+    assert [found.key for found in world.objects.list(BUCKET, "ck/")] == ["ck/a", "ck/z"]
+
+
+def test_a_job_that_ends_with_a_checkpoint_unsaved_has_failed(world: World) -> None:
+    world.create(
+        Behaviour(effect=lambda spec: stray(spec, "/opt/ml/checkpoints")),
+        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/ck"},
+    )
+    record = world.run()
+    assert (record.phase, record.document["FailureReason"]) == (
+        "Failed",
+        "ClientError: Artifact upload failed:The file name 'ck/lat\\xe9in' is not UTF-8",
+    )
+
+
+@pytest.mark.parametrize("fault", ["disk", "bucket"])
+def test_a_checkpoint_that_cannot_be_saved_now_stays_as_s3_has_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    running(world, CheckpointConfig={"S3Uri": f"s3://{BUCKET}/ck"})
+    world.look()
+    (spec,) = world.launcher.started
+    path = source(spec, "/opt/ml/checkpoints") / "epoch-1"
+    path.write_text("a later state")
+
+    def full(*_: Any) -> None:
+        if fault == "disk":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        raise PermanentError("refused")
+
+    where = "shutil.copyfileobj" if fault == "disk" else "emulator.storage.objects.check_key"
+    monkeypatch.setattr(where, full)
+    world.look()
+    assert world.objects.read_bytes(BUCKET, "ck/epoch-1") == b"state"
+    monkeypatch.undo()
+    world.look()
+    assert world.objects.read_bytes(BUCKET, "ck/epoch-1") == b"a later state"
+
+
+def test_a_resource_whose_state_cannot_be_written_is_looked_at_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(Behaviour())
+    refuse = (
+        "CREATE TRIGGER refuse BEFORE UPDATE ON document BEGIN SELECT RAISE(ABORT, 'full'); END"
+    )
+    with world.database.transaction() as connection:
+        connection.execute(refuse)
+    monkeypatch.setattr("emulator.reconcile.supervisor.TRIES", 1)
+    monkeypatch.setattr("emulator.reconcile.supervisor.UNWRITTEN", 0.05)
+    supervisor = Supervisor(world.store)
+    supervisor.register(world.jobs)
+    failed = threading.Event()
+    give_up = world.jobs.give_up
+
+    def giving_up(*args: Any) -> None:
+        try:
+            give_up(*args)
+        finally:
+            failed.set()
+
+    monkeypatch.setattr(world.jobs, "give_up", giving_up)
+    supervisor.start()
+    try:
+        assert failed.wait(10), "it was never given up"
+        with world.database.transaction() as connection:
+            connection.execute("DROP TRIGGER refuse")
+        deadline = clock.monotonic() + 10
+        while world.record().phase not in ("Completed", "Failed"):
+            assert clock.monotonic() < deadline, "nobody looks at it any more"
+            threading.Event().wait(0.01)
+    finally:
+        supervisor.stop(timeout=10)

@@ -250,3 +250,19 @@ def test_the_index_cannot_bring_in_foreign_code(foreign: Any) -> None:
 def test_importing_storage_imports_no_moto() -> None:
     code = "import sys, emulator.storage; sys.exit('moto' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_listing_goes_on_after_a_restart(root: Path) -> None:
+    keys = [f"é/{number}" for number in range(5)]
+    with serving(root) as served:
+        s3 = served.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        for key in keys:
+            s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+        first = s3.list_objects_v2(Bucket=BUCKET, MaxKeys=2)
+    with serving(root) as served:
+        s3 = served.client("s3")
+        rest = s3.list_objects_v2(Bucket=BUCKET, ContinuationToken=first["NextContinuationToken"])
+        marked = s3.list_objects(Bucket=BUCKET, MaxKeys=2)
+    assert [o["Key"] for o in first["Contents"] + rest["Contents"]] == keys
+    assert marked["NextMarker"] == keys[1]
