@@ -7,7 +7,6 @@ imports what is needed to serve; from then on all imports are those of `Loading`
 
 import logging
 import re
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator import __version__
+from emulator import __version__, trees
 from emulator.accelerators import Accelerators, declared
 from emulator.call import Call, Document, Handler, Scope
 from emulator.catalogue.held import HeldImages
@@ -207,7 +206,7 @@ class Assembly:
         self.storage.reset()
         self.accelerators.free()
         for directory in (self._jobs, self._endpoints, self._notebooks):
-            shutil.rmtree(directory, ignore_errors=True)
+            trees.remove(directory)
         if self._engine_up.is_set():
             self.supervisor.start()
         log.info("everything was reset")

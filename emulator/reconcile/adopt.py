@@ -5,10 +5,10 @@ labels are never looked at: the launcher does not even list them.
 """
 
 import logging
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from emulator import trees
 from emulator.call import Kind, Record, Scope, Store
 from emulator.launch.driver import Launcher
 from emulator.reconcile import labels
@@ -40,4 +40,4 @@ def remove_leftovers(
         account, region, name = path.relative_to(directory).parts
         record = store.find(kind, Scope(account, region), name)
         if record is None or settled(record):
-            shutil.rmtree(path, ignore_errors=True)
+            trees.remove(path)

@@ -1,11 +1,10 @@
 """A training job's data: channels in, archives out; S3 on one side, its workspaces on the other."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from emulator import channels
+from emulator import channels, trees
 from emulator.call import Document, Record, Scope
 from emulator.errors import PermanentError
 from emulator.reconcile.workspace import Workspace
@@ -85,7 +84,7 @@ class Artifacts:
 
     def discard(self, directory: Path) -> None:
         """Remove a job's directory; absent is fine."""
-        shutil.rmtree(directory, ignore_errors=True)
+        trees.remove(directory)
 
     def _put(self, scope: Scope, bucket: str, key: str, archive: Path) -> None:
         objects = self._objects(scope)

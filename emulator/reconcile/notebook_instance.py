@@ -6,12 +6,12 @@ start, so that a pass made again after a crash goes on with it.
 """
 
 import logging
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
 from emulator import arn as arns
+from emulator import trees
 from emulator.accelerators import Device
 from emulator.call import Document, Record, Scope, Store
 from emulator.clock import now
@@ -251,7 +251,7 @@ class NotebookInstances:
         return READY_INTERVAL
 
     def _prepare(self, record: Record, root: Path, start: Document) -> None:
-        shutil.rmtree(root / "instance", ignore_errors=True)  # scripts of an earlier start
+        trees.remove(root / "instance")  # scripts of an earlier start
         for folder in (contract.FOLDER, contract.TEMPORARY):
             (root / folder).mkdir(parents=True, exist_ok=True)
         host = self._launcher.engine_host() if self._engine_access else ""
@@ -338,7 +338,7 @@ class NotebookInstances:
         root = self._root(scope, name)
         if root.exists():
             self._launcher.reclaim(root)
-            shutil.rmtree(root, ignore_errors=True)
+            trees.remove(root)
 
     def _root(self, scope: Scope, name: str) -> Path:
         return self._directory / scope.account / scope.region / name

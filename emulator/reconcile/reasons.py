@@ -125,6 +125,12 @@ def serving_capacity(detail: str) -> str:
     )
 
 
+MODEL_TOO_LARGE = (
+    "The model data archive is too large. Please reduce the size of the model data archive or move"
+    " to an instance type with more memory."
+)
+
+
 def model_download(url: str) -> str:
     return _cut(
         f'Failed to download model data for container "container_1" from URL: "{url}". Please'

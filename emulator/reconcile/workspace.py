@@ -1,12 +1,12 @@
 """The directory of one training host: what becomes /opt/ml in its container."""
 
 import os
-import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from emulator import trees
 from emulator.launch.contract import write
 
 FAILURE_BYTES = 64 * 1024
@@ -54,7 +54,7 @@ class Workspace:
     def fresh_channel(self, name: str) -> Path:
         """Return the channel's directory, empty."""
         directory = self.channel(name)
-        shutil.rmtree(directory, ignore_errors=True)
+        trees.remove(directory)
         directory.mkdir(parents=True)
         return directory
 

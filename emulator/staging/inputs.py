@@ -24,6 +24,17 @@ _NO_LINKS = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}
 FAILED = "ClientError: Data download failed:"
 
 
+class NoSpace(PermanentError):
+    """The disk is full, or what of it one may use; the words are SageMaker's (contract B4).
+
+    Args:
+        prefix: what could not be done.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        super().__init__(f"{prefix}Insufficient disk space")
+
+
 class ObjectLike(Protocol):
     """One object: its key, its size in bytes, and the file that holds its body."""
 
@@ -301,7 +312,7 @@ def _place(info: ObjectLike, target: str) -> None:
 
 
 def _failure(error: OSError) -> PermanentError:
-    """Word what this machine refused; the sentence for a full disk is SageMaker's (contract B4)."""
-    if error.errno == errno.ENOSPC:
-        return PermanentError(f"{FAILED}Insufficient disk space")
+    """Word what this machine refused."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoSpace(FAILED)
     return PermanentError(f"{FAILED}{error.strerror}")

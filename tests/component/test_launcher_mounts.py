@@ -177,5 +177,6 @@ def test_a_missing_source_is_refused_and_leaves_nothing(
         spec = bench.spec(mounts=(Mount(tmp_path / "absent", "/data", access),))
         with pytest.raises(PermanentError) as caught:
             launcher.start(spec)
-        assert "absent" in str(caught.value)
+        assert "/data" in str(caught.value)
+        assert str(tmp_path) not in str(caught.value), "clients read it"
         assert left_of(engine, spec.name) == []

@@ -1,5 +1,6 @@
 """Archives out of a job's directories and back, trusting neither side."""
 
+import errno
 import io
 import os
 import socket
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from emulator import trees
 from emulator.errors import PermanentError
 from emulator.staging import archive, pack, pack_output, unpack
+from emulator.staging.archive import UnsafeMember
+from emulator.staging.inputs import NoSpace
 
 
 @pytest.fixture(params=["isal", "stdlib"], autouse=True)
@@ -86,7 +90,9 @@ def test_output_has_data_at_its_root_and_the_rest_beside_it(tmp_path: Path) -> N
     }
 
 
-def test_links_stay_links_only_if_they_stay_inside(tmp_path: Path) -> None:
+def test_links_stay_links_only_if_they_stay_inside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     model = tree(tmp_path / "model", a__file="x")
     for name, target in {
         "relative": "a/file",
@@ -98,14 +104,27 @@ def test_links_stay_links_only_if_they_stay_inside(tmp_path: Path) -> None:
     }.items():
         os.symlink(target, model / name)
     pack([model], tmp_path / "model.tar.gz")
-    unpack(tmp_path / "model.tar.gz", tmp_path / "out")
-    links = {
-        str(p.relative_to(tmp_path / "out"))
-        for p in (tmp_path / "out").rglob("*")
-        if p.is_symlink()
-    }
-    assert links == {"relative", "absolute", "a/up"}
-    assert (tmp_path / "out/absolute").read_text() == "x"
+    with tarfile.open(tmp_path / "model.tar.gz") as members:
+        links = {member.name: member.linkname for member in members if member.issym()}
+    assert links == {"relative": "a/file", "absolute": "a/file", "a/up": "../a"}
+    (told,) = [line for line in caplog.messages if "no endpoint can be made of it" in line]
+    assert told.startswith("model.tar.gz has symbolic links")
+    with pytest.raises(UnsafeMember, match="is a symbolic link"):
+        unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+
+
+def test_a_tree_of_any_depth_is_packed(tmp_path: Path) -> None:
+    deepest = tmp_path / "model" / Path(*["d"] * 1500)
+    here = tmp_path / "model"
+    here.mkdir()
+    for _ in range(1500):  # os.makedirs would recurse
+        here = here / "d"
+        here.mkdir()
+    (deepest / "f").write_text("x")
+    assert pack([tmp_path / "model"], tmp_path / "model.tar.gz")
+    assert contents(tmp_path / "model.tar.gz") == {"d/" * 1500 + "f": "x"}
+    trees.remove(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_link_to_a_directory_is_not_followed(tmp_path: Path) -> None:
@@ -163,15 +182,21 @@ def test_a_member_for_the_root_itself_is_fine(tmp_path: Path, root: str) -> None
     [
         [("../f", tarfile.REGTYPE, "x")],
         [("a/../../f", tarfile.REGTYPE, "x")],
+        [("a/../f", tarfile.REGTYPE, "x")],
+        [("l", tarfile.SYMTYPE, "f")],
+        [("f", tarfile.REGTYPE, "x"), ("d/l", tarfile.SYMTYPE, "../f")],
         [("l", tarfile.SYMTYPE, "../outside")],
         [("l", tarfile.SYMTYPE, "/etc/passwd")],
         [("l", tarfile.LNKTYPE, "../outside")],
         [("l", tarfile.LNKTYPE, "/etc/passwd")],
+        [("l", tarfile.LNKTYPE, "a/../f")],
         [("d", tarfile.SYMTYPE, "."), ("d/f", tarfile.REGTYPE, "x")],
+        [("d/" * 1500 + "f", tarfile.REGTYPE, "x")],
+        [("d/" * (depth + 1), tarfile.DIRTYPE, "") for depth in range(1500)],
         [("d", tarfile.CHRTYPE, "")],
         [("d", tarfile.FIFOTYPE, "")],
     ],
-    ids=str,
+    ids=lambda members: f"{len(members)} {members[0][0][:20]}",
 )
 def test_an_unsafe_member_is_refused_and_nothing_is_written_outside(
     tmp_path: Path, members: list[tuple[str, bytes, str]]
@@ -193,7 +218,7 @@ def test_a_later_file_never_writes_through_an_earlier_link(tmp_path: Path) -> No
     source = make(
         tmp_path / "x.tar.gz",
         ("f", tarfile.REGTYPE, "first"),
-        ("l", tarfile.SYMTYPE, "f"),
+        ("l", tarfile.LNKTYPE, "f"),
         ("l", tarfile.REGTYPE, "second"),
     )
     unpack(source, tmp_path / "out")
@@ -201,6 +226,50 @@ def test_a_later_file_never_writes_through_an_earlier_link(tmp_path: Path) -> No
         "first",
         "second",
     )
+
+
+def far_future() -> tarfile.TarInfo:
+    member = tarfile.TarInfo("f")
+    member.pax_headers = {"mtime": "1e20"}
+    return member
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        ("l", tarfile.LNKTYPE, "nothing"),
+        ("n" * 300, tarfile.REGTYPE, "x"),
+        ("d/" * 400 + "n" * 4000, tarfile.REGTYPE, "x"),
+        ("", tarfile.REGTYPE, "x"),
+        far_future(),
+    ],
+    ids=["link to nothing", "300 bytes", "long path", "no name", "year 3168808806029"],
+)
+def test_an_archive_that_cannot_be_extracted_is_said_to_be_none(
+    tmp_path: Path, member: tarfile.TarInfo | tuple[str, bytes, str]
+) -> None:
+    source = tmp_path / "x.tar.gz"
+    if isinstance(member, tarfile.TarInfo):
+        with tarfile.open(source, "w:gz", format=tarfile.PAX_FORMAT) as packed:
+            packed.addfile(member)
+    else:
+        make(source, member)
+    with pytest.raises(PermanentError) as error:
+        unpack(source, tmp_path / "out")
+    assert str(error.value) == "'x.tar.gz' is not a valid tar.gz archive"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_not_the_archives_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    source = make(tmp_path / "x.tar.gz", ("f", tarfile.REGTYPE, "x"))
+    monkeypatch.setattr(tarfile.TarFile, "makefile", full)
+    with pytest.raises(NoSpace):
+        unpack(source, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ mounted writable here.
 """
 
 import logging
-import shutil
 import threading
 from pathlib import Path
 from typing import Any
 
+from emulator import trees
 from emulator.errors import PermanentError
 from emulator.launch.driver import Mount
 
@@ -71,7 +71,7 @@ class Overlays:
         seen = self._oneself.outside(directory)
         if _SEPARATORS & set(f"{source}{seen}"):  # would end an option of mount(8)
             return plain
-        erase(directory)  # of a container that was killed before it was known
+        trees.remove(directory)  # of a container that was killed before it was known
         upper, work = directory / "upper", directory / "work"
         try:
             for made in (upper, work):
@@ -100,7 +100,7 @@ class Overlays:
             self._engine.delete(f"/volumes/{volume['Name']}")
         if self._scratch is not None:
             self._ownership.reclaim(self._scratch / owner)
-            erase(self._scratch / owner)
+            trees.remove(self._scratch / owner)
 
     def owners(self) -> set[str]:
         """Return the names of the containers that have, or had, overlays."""
@@ -126,13 +126,3 @@ class Overlays:
             },
             "Labels": {**own, labels.OWNER: owner},
         }
-
-
-def erase(directory: Path) -> None:
-    """Remove a directory; absent is fine. What root wrote stays if we are not root, logged."""
-
-    def report(_function: object, path: str, error: object) -> None:
-        if not isinstance(error, tuple) or not isinstance(error[1], FileNotFoundError):
-            log.warning("%s stays: %s", path, error)
-
-    shutil.rmtree(directory, onerror=report)
