@@ -20,7 +20,7 @@ from emulator.accelerators import Accelerators, declared
 from emulator.call import Call, Document, Handler, Scope
 from emulator.catalogue.held import HeldImages
 from emulator.catalogue.regions import Regions
-from emulator.clock import now
+from emulator.clock import monotonic, now
 from emulator.errors import PermanentError, TemporaryError
 from emulator.inference.proxy import Invocations
 from emulator.inference.proxy import Limits as InvocationLimits
@@ -183,8 +183,10 @@ class Assembly:
             self.proxy.stop()
         self.supervisor.stop(timeout=2.0)
         if self._engine_up.is_set():
+            ends = monotonic() + SHUTDOWN_GRACE
             try:
                 self.supervisor.interrupt(SHUTDOWN_GRACE)
+                self._hosted.see_off(max(0.0, ends - monotonic()))
             except TemporaryError as error:
                 log.warning("containers may still run: %s", error)
         self.launcher.close()
@@ -265,7 +267,7 @@ class Assembly:
             limits=limits,
             ping_timeout=settings.ping_timeout,
         )
-        endpoints = Endpoints(
+        self._hosted = Endpoints(
             store=self.store,
             launcher=self.launcher,
             routes=self.routes,
@@ -275,7 +277,7 @@ class Assembly:
             invocation_timeout=settings.invocation_timeout,
         )
         self.supervisor.register(jobs)
-        self.supervisor.register(endpoints)
+        self.supervisor.register(self._hosted)
         self._assemble_notebook_instances(followers, logs)
 
     def _assemble_notebook_instances(self, followers: Followers, logs: LogSink) -> None:

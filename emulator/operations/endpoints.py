@@ -2,6 +2,7 @@
 
 What an endpoint should become is in its document, under "Emulator":
 
+    id          tells it from an earlier endpoint of the same name, whose containers may still stop
     generation  the number of the fleet that serves, from 1
     plan        the fleet's EndpointConfig and Model documents, copied at the request, so that
                 deleting them later changes nothing
@@ -21,6 +22,7 @@ from emulator.errors import ValidationException
 from emulator.kinds import ENDPOINT, ENDPOINT_CONFIG, MODEL
 from emulator.lifecycle import endpoint as life
 from emulator.lifecycle.endpoint import IN_PROGRESS, Event, Phase
+from emulator.names import token
 from emulator.operations import tags
 from emulator.operations.listing import Listing
 from emulator.operations.refusals import (
@@ -61,7 +63,13 @@ def create(call: Call, request: Document) -> Document:
         "EndpointArn": arns.of(call.scope, ENDPOINT.arn_segment, name),
         "EndpointConfigName": request["EndpointConfigName"],
         **_deployment(request, {}),
-        "Emulator": {"generation": 1, "plan": plan, "desired": _desired(plan), "latest": 1},
+        "Emulator": {
+            "id": token(),
+            "generation": 1,
+            "plan": plan,
+            "desired": _desired(plan),
+            "latest": 1,
+        },
     }
     record = call.store.create(ENDPOINT, call.scope, name, *life.born(document, now()), labels)
     call.wake(ENDPOINT, call.scope, name)

@@ -3,12 +3,13 @@
 A pass never waits for a container: it starts what is missing, asks once whether what is starting
 answers `/ping`, heals what has died, and says when to look again. While an update brings up the
 new fleet, the old one is healed and serves; its containers stop only when the last invocation has
-left them, in the background. Only the last pass of a deletion waits, for what it stops.
+left them, in the background. So do those of a deleted endpoint, whose name is free at once.
 """
 
 import contextlib
 import logging
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -87,7 +88,7 @@ class Endpoints:
 
         The document stays as it is: the next run brings the same fleet up again.
         """
-        self._withdraw(record.scope, record.name, drain=0.0)
+        self._withdraw(record.scope, record.name)
         self._remove_all(record.scope, record.name, grace)
 
     def _create(self, record: Record) -> float:
@@ -106,7 +107,7 @@ class Endpoints:
         fleet, desired = self._fleet(record), record.document["Emulator"]["desired"]
         delay = fleet.heal(desired)
         self._publish(record, fleet, desired)
-        self._part(record, fleet.surplus(desired))  # an earlier run may have left some
+        self._part(record, fleet, fleet.surplus(desired))  # an earlier run may have left some
         return HEALTH_INTERVAL if delay is None else delay
 
     def _update(self, record: Record) -> float:
@@ -140,23 +141,30 @@ class Endpoints:
             return delay
         self._publish(record, fleet, target["desired"])
         self._succeed(record, fleet)
-        self._part(record, fleet.surplus(target["desired"]))
+        self._part(record, fleet, fleet.surplus(target["desired"]))
         return 0.0
 
     def _rest(self, record: Record) -> None:
         self._clear(record.scope, record.name, 0.0)
 
     def _delete(self, record: Record) -> None:
-        self._withdraw(record.scope, record.name, drain=self._drain)
-        self._farewells.wait((record.scope, record.name))
-        self._clear(record.scope, record.name, self._stop_grace)
+        """Give the name back; the containers leave in the background."""
+        fleet = self._fleet(record)
+        # What is no instance of the fleet has never served: a start, say, that was cut short.
+        self._remove_all(record.scope, record.name, 0.0, keep=fleet.handles())
+        self._withdraw(record.scope, record.name)
+        self._retire(record, fleet)
         self._store.remove(ENDPOINT, record.scope, record.name)
         log.info("Endpoint/%s is gone", record.name)
 
     def forget(self, scope: Scope, name: str) -> None:
-        """Leave nothing behind of an endpoint whose document is gone."""
-        self._withdraw(scope, name, drain=0.0)
+        """Leave nothing behind of an endpoint whose document is gone, but what is leaving."""
+        self._withdraw(scope, name)
         self._clear(scope, name, 0.0)
+
+    def see_off(self, grace: float) -> None:
+        """Let what is leaving go within `grace` seconds because the emulator itself ends."""
+        self._farewells.hurry(grace)
 
     # What the phases share.
 
@@ -173,6 +181,7 @@ class Endpoints:
                 generation=plan["generation"],
                 plan=plan["plan"],
                 directory=self._generation_directory(record, plan["generation"]),
+                leaving=self._farewells.leaving((record.scope, record.name)),
             )
         return self._fleets[key]
 
@@ -180,13 +189,9 @@ class Endpoints:
         """Remove what an earlier run left of generations that no longer count."""
         own = record.document["Emulator"]
         counted = {own["generation"], own.get("target", own)["generation"]}
-        kept = {str(generation) for generation in counted}
-        self._remove_all(
-            record.scope, record.name, 0.0, which=lambda generation: generation not in kept
-        )
-        for directory in self._endpoint_directory(record.scope, record.name).glob("*"):
-            if directory.name not in kept:
-                self._hosting.models.discard(directory)
+        kept = {labels.fleet(record, generation) for generation in counted}
+        self._remove_all(record.scope, record.name, 0.0, which=lambda fleet: fleet not in kept)
+        self._discard_all(record.scope, record.name, kept)
 
     def _publish(self, record: Record, fleet: Fleet, desired: list[Document]) -> None:
         fleet.tell(self._store)
@@ -224,9 +229,10 @@ class Endpoints:
         generation = own["target"]["generation"]
         if generation == own["generation"]:
             fleet = self._fleet(record)
-            self._part(record, fleet.surplus(own["desired"]))
+            self._part(record, fleet, fleet.surplus(own["desired"]))
         else:
-            self._remove_all(record.scope, record.name, 0.0, which=str(generation).__eq__)
+            mark = labels.fleet(record, generation)
+            self._remove_all(record.scope, record.name, 0.0, which=mark.__eq__)
             self._hosting.models.discard(self._generation_directory(record, generation))
             gone = self._fleets.pop((record.scope, record.name, generation), None)
             if gone is not None:
@@ -248,38 +254,51 @@ class Endpoints:
             *(record.name, record.phase, moved.phase, event, f": {reason}" if reason else ""),
         )
 
-    def _withdraw(self, scope: Scope, name: str, drain: float) -> None:
+    def _withdraw(self, scope: Scope, name: str) -> None:
         route = self._routes.withdraw(scope, name)
-        variants = route.variants if route else ()
-        targets = [target for variant in variants for target in variant.targets]
-        for target in targets:
-            target.close()
-        for target in targets:
-            target.drained(drain)
+        for variant in route.variants if route else ():
+            for target in variant.targets:
+                target.close()
 
     def _retire(self, record: Record, fleet: Fleet) -> None:
         """Let a fleet go that no route names any more."""
         del self._fleets[record.scope, record.name, fleet.generation]
         directory = self._generation_directory(record, fleet.generation)
-        self._part(record, fleet.disband(), lambda: self._hosting.models.discard(directory))
 
-    def _part(
-        self, record: Record, leaving: list[Instance], then: Callable[[], None] = lambda: None
-    ) -> None:
-        owner = (record.scope, record.name)
+        def then() -> None:
+            self._hosting.models.discard(directory)
+            self._hosting.wake(record.scope, record.name)  # nothing else may be left of it
+
+        self._farewells.part(
+            *((record.scope, record.name), fleet.mark, fleet.disband()),
+            drain=self._drain,
+            grace=self._stop_grace,
+            then=then,
+        )
+
+    def _part(self, record: Record, fleet: Fleet, leaving: list[Instance]) -> None:
         if leaving:
+            owner = (record.scope, record.name)
             self._farewells.part(
-                owner, leaving, drain=self._drain, grace=self._stop_grace, then=then
+                owner, fleet.mark, leaving, drain=self._drain, grace=self._stop_grace
             )
-        else:
-            then()
 
     def _clear(self, scope: Scope, name: str, grace: float) -> None:
-        """Leave nothing of the endpoint behind but its document."""
+        """Leave nothing of the endpoint behind but its document, and what is leaving."""
         self._remove_all(scope, name, grace)
-        self._hosting.models.discard(self._endpoint_directory(scope, name))
+        self._discard_all(scope, name, set())
         for key in [key for key in list(self._fleets) if key[:2] == (scope, name)]:
             self._fleets.pop(key).release()
+
+    def _discard_all(self, scope: Scope, name: str, kept: AbstractSet[str]) -> None:
+        """Remove the directories of all fleets but those `kept` and those that are leaving."""
+        leaving = self._farewells.fleets((scope, name))
+        whole = self._endpoint_directory(scope, name)
+        for directory in whole.glob("*"):
+            if directory.name not in kept | leaving:
+                self._hosting.models.discard(directory)
+        with contextlib.suppress(OSError):  # not there, or not empty
+            whole.rmdir()
 
     def _remove_all(
         self,
@@ -287,20 +306,27 @@ class Endpoints:
         name: str,
         grace: float,
         *,
-        which: Callable[[str], bool] = lambda generation: True,
+        which: Callable[[str], bool] = lambda fleet: True,
+        keep: AbstractSet[str] = frozenset(),
     ) -> None:
-        """Stop and remove the endpoint's containers, known to this run or not.
+        """Stop and remove the endpoint's containers, known to this run or not, save what leaves.
 
         One that has never been ready is killed: it may not know yet what to do on SIGTERM, and
         has nothing to finish.
 
         Args:
-            which: says of a generation whether it goes.
+            which: says of a fleet's mark whether it goes.
+            keep: handles of containers that stay.
         """
         fleets = [fleet for key, fleet in list(self._fleets.items()) if key[:2] == (scope, name)]
         starting = set[str]().union(*(fleet.starting() for fleet in fleets))
         found = self._launcher.find(labels.of(self.kind, scope, name))
-        gone = [each.handle for each in found if which(each.labels[labels.GENERATION])]
+        staying = keep | self._farewells.leaving((scope, name))
+        gone = [
+            each.handle
+            for each in found
+            if each.handle not in staying and which(each.labels[labels.GENERATION])
+        ]
 
         def end(handle: str) -> None:
             self._hosting.end(handle, 0.0 if handle in starting else grace)
@@ -313,4 +339,5 @@ class Endpoints:
         return self._directory / scope.account / scope.region / name
 
     def _generation_directory(self, record: Record, generation: int) -> Path:
-        return self._endpoint_directory(record.scope, record.name) / str(generation)
+        mark = labels.fleet(record, generation)
+        return self._endpoint_directory(record.scope, record.name) / mark

@@ -5,6 +5,7 @@ heals them, and lets them go.
 """
 
 import logging
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +53,18 @@ class Fleet:
     """The instances of one generation."""
 
     def __init__(
-        self, hosting: Hosting, record: Record, *, generation: int, plan: Document, directory: Path
+        self,
+        hosting: Hosting,
+        record: Record,
+        *,
+        generation: int,
+        plan: Document,
+        directory: Path,
+        leaving: AbstractSet[str] = frozenset(),
     ) -> None:
+        """Take over what an earlier run left of the generation, except what is `leaving`."""
         self.generation = generation
+        self.mark = labels.fleet(record, generation)
         self._hosting = hosting
         self._record = record
         self._directory = directory
@@ -73,7 +83,7 @@ class Fleet:
         self._instances: dict[Slot, Instance] = {}
         self._casualties: dict[Slot, Casualty] = {}
         self._ids: dict[Slot, str] = {}
-        self._adopt()
+        self._adopt(leaving)
 
     def advance(self, desired: list[Document]) -> float | None:
         """Start what is missing and look once at what is starting.
@@ -134,6 +144,10 @@ class Fleet:
             )
             for entry in desired
         )
+
+    def handles(self) -> set[str]:
+        """Return the handles of all instances."""
+        return {each.handle for each in list(self._instances.values())}
 
     def starting(self) -> set[str]:
         """Return the handles of instances that have never been ready."""
@@ -215,7 +229,7 @@ class Fleet:
                 ENDPOINT,
                 record.scope,
                 record.name,
-                generation=str(self.generation),
+                generation=self.mark,
                 variant=variant,
                 host=str(number),
                 instance_id=spec_id,
@@ -360,12 +374,10 @@ class Fleet:
             instance.target.close()
         return gone
 
-    def _adopt(self) -> None:
+    def _adopt(self, leaving: AbstractSet[str]) -> None:
         """Take over the containers of this generation that an earlier run left."""
-        wanted = labels.of(
-            ENDPOINT, self._record.scope, self._record.name, generation=str(self.generation)
-        )
-        found = self._hosting.launcher.find(wanted)
+        wanted = labels.of(ENDPOINT, self._record.scope, self._record.name, generation=self.mark)
+        found = [each for each in self._hosting.launcher.find(wanted) if each.handle not in leaving]
         for observed in sorted(found, key=lambda each: each.started_at, reverse=True):
             slot = (observed.labels[labels.VARIANT], int(observed.labels[labels.HOST]))
             if observed.running and slot not in self._instances:

@@ -60,6 +60,15 @@ class JobLogs:
             for warning in warnings:
                 log.warning("TrainingJob/%s: %s", record.name, warning)
 
+    def tell(self, record: Record, host: str, fact: str) -> None:
+        """Add a fact to a host's stream, and to the emulator's own log."""
+        log.info("TrainingJob/%s: %s", record.name, fact)
+        stream = _stream(record, host)
+        # At the time of the line before it: a later one could hide what the container has written
+        # and nobody has passed on yet from an emulator that takes over.
+        at = self._logs.last(record.scope, LOG_GROUP, stream) or _announced_at(record)
+        self._logs.append(record.scope, LOG_GROUP, stream, notices.lines((), at, [fact]))
+
     def follow(self, record: Record, hosts: list[Observed]) -> None:
         """Pass on what the containers write, from where an earlier run has left off."""
         for observed in hosts:

@@ -34,6 +34,16 @@ def of(kind: Kind, scope: Scope, name: str, **more: str) -> dict[str, str]:
     } | {LABEL_PREFIX + key.replace("_", "-"): value for key, value in more.items()}
 
 
+def fleet(record: Record, generation: int) -> str:
+    """Return what marks the containers of a generation of an endpoint, and names its directory.
+
+    An earlier endpoint of the same name had a generation of this number, too, and containers of it
+    may still be leaving.
+    """
+    own: str = record.document["Emulator"].get("id", "")
+    return f"{own}-{generation}" if own else str(generation)
+
+
 def container_name(record: Record, part: str) -> str:
     """Return a container's name: readable, and unique on the engine across scopes and kinds."""
     owner = f"{record.arn} {record.document['CreationTime']} {part}"

@@ -24,7 +24,7 @@ from emulator.launch.driver import ContainerSpec, ImageMissing, Launcher, Observ
 from emulator.lifecycle import notebook_instance as life
 from emulator.lifecycle.notebook_instance import Event, Phase
 from emulator.names import token
-from emulator.reconcile import labels, reasons
+from emulator.reconcile import labels, reasons, waits
 from emulator.reconcile.notebook_logs import NotebookLogs
 from emulator.reconcile.ping import ping
 
@@ -178,7 +178,7 @@ class NotebookInstances:
         observed = self._container(record)
         if observed:
             self._logs.follow(record, observed)
-            self._launcher.stop(observed.handle, grace=self._stop_grace)
+            self._halt(record.name, observed, self._stop_grace)
             self._logs.finish(observed)
         self._remove_all(record.scope, record.name, 0.0)
         self._move(record, Event.STOPPED)
@@ -331,8 +331,18 @@ class NotebookInstances:
     def _remove_all(self, scope: Scope, name: str, grace: float) -> None:
         for container in self._launcher.find(labels.of(self.kind, scope, name)):
             if container.running and grace:
-                self._launcher.stop(container.handle, grace=grace)
+                self._halt(name, container, grace)
             self._launcher.remove(container.handle)
+
+    def _halt(self, name: str, container: Observed, grace: float) -> None:
+        asked_at = now()
+
+        def tell() -> None:
+            text = waits.stopping("its container", asked_at, grace)
+            log.info("NotebookInstance/%s: %s", name, text)
+
+        with waits.told(tell):
+            self._launcher.stop(container.handle, grace=grace)
 
     def _discard(self, scope: Scope, name: str) -> None:
         root = self._root(scope, name)

@@ -20,7 +20,7 @@ from emulator.launch.driver import ContainerSpec, Launcher, Observed
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle.training_job import Event, Phase
 from emulator.logs import LogSink
-from emulator.reconcile import labels, reasons
+from emulator.reconcile import labels, reasons, waits
 from emulator.reconcile.artifacts import Artifacts
 from emulator.reconcile.checkpoints import Checkpoints
 from emulator.reconcile.follow import Followers
@@ -119,7 +119,7 @@ class TrainingJobs:
         running = [host for host in self._hosts(record) if host.running]
         if running and Phase(record.phase) is Phase.TRAINING:
             self._note(record, Interrupted=True)
-        self._stop_all(running, grace)
+        self._stop_all(record, running, grace)
         self._pipes.end(record.scope, record.name)
 
     # One method per phase, in the order of a job's life.
@@ -182,7 +182,7 @@ class TrainingJobs:
                 return 0.0
             self._mirror(record)
             return min(LOOK_AGAIN, max(0.0, self._deadline(record) - now()))
-        self._stop_all(running, min(self._stop_grace, FAILED_GRACE))
+        self._stop_all(record, running, min(self._stop_grace, FAILED_GRACE))
         self._pipes.end(record.scope, record.name)
         self._logs.finish(hosts)
         self._tell_order(record, hosts)
@@ -216,7 +216,7 @@ class TrainingJobs:
             self._move(record, Event.NOTHING_RAN)
             return 0.0
         self._logs.follow(record, hosts)
-        self._stop_all([host for host in hosts if host.running], self._stop_grace)
+        self._stop_all(record, [host for host in hosts if host.running], self._stop_grace)
         self._pipes.end(record.scope, record.name)
         self._logs.finish(hosts)
         self._move(record, Event.EXITED, **self._logs.final_metrics(record, hosts))
@@ -315,11 +315,23 @@ class TrainingJobs:
         found = self._launcher.find(labels.of(self.kind, record.scope, record.name))
         return [host for host in found if host.running or host.exit_code is not None]
 
-    def _stop_all(self, running: list[Observed], grace: float) -> None:
+    def _stop_all(self, record: Record, running: list[Observed], grace: float) -> None:
+        """Stop containers; the job's log tells of those that take their time."""
         if not running:
             return
+        asked_at = now()
+
+        def stop(host: Observed) -> None:
+            name = host.labels[labels.HOST]
+
+            def tell() -> None:
+                self._logs.tell(record, name, waits.stopping(name, asked_at, grace))
+
+            with waits.told(tell):
+                self._launcher.stop(host.handle, grace=grace)
+
         with ThreadPoolExecutor(len(running)) as pool:
-            list(pool.map(lambda host: self._launcher.stop(host.handle, grace=grace), running))
+            list(pool.map(stop, running))
 
     def _remove(self, hosts: list[Observed]) -> None:
         for host in hosts:

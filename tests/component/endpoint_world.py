@@ -97,6 +97,7 @@ class World:
         self.fuse = FarewellFuse()
         self.written = Written()
         self.ping_timeout = 60.0
+        self.stop_grace = 0.05
         self.limits = Limits()
         self.accelerators: Callable[[], Accelerators] = Accelerators
         """Makes what is attached when an emulator starts."""
@@ -134,7 +135,7 @@ class World:
             routes=self.routes,
             hosting=hosting,
             directory=self.root / "endpoints",
-            stop_grace=0.05,
+            stop_grace=self.stop_grace,
             invocation_timeout=DEADLINE,
         )
         settled = self.endpoints.settled
@@ -143,11 +144,14 @@ class World:
 
     # What clients ask for.
 
-    def create(self, image: str = "serves", instances: int = 1, **variant: Any) -> None:
+    def create(
+        self, image: str = "serves", instances: int = 1, *, id: str = "", **variant: Any
+    ) -> None:
         document = {
             "EndpointName": NAME,
             "EndpointConfigName": "config",
             "Emulator": {
+                "id": id,
                 "generation": 1,
                 "plan": plan(image, instances, **variant),
                 "desired": wish(instances),

@@ -1,7 +1,7 @@
 """What an endpoint's reconciler does when its containers or its surroundings misbehave."""
 
-import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -219,21 +219,62 @@ def test_a_stop_of_the_emulator_within_an_update_brings_both_fleets_back(world: 
     world.until(lambda: world.running() == [("2", "0")])
 
 
-def test_a_deletion_waits_for_the_last_invocation_of_an_old_fleet(world: World) -> None:
+def test_a_deleted_endpoint_is_gone_before_its_containers_which_finish_their_work(
+    world: World,
+) -> None:
     serving(world)
     [old] = world.route().variants[0].targets  # type: ignore[union-attr]
     assert old.enter()
     world.update()
     world.settle()
+    [new] = world.route().variants[0].targets  # type: ignore[union-attr]
+    assert new.enter()
     world.delete()
-    deleting = threading.Thread(target=world.settle)
-    deleting.start()
-    world.until(lambda: world.route() is None, passes=False)
-    assert ("1", "0") in world.running()
-    assert deleting.is_alive()
+    assert world.settle() == "gone"
+    assert (world.route(), old.closed, new.closed) == (None, True, True)
+    world.look()  # as its containers make the worker do when they end
+    assert world.running() == [("1", "0"), ("2", "0")]
+    assert world.staged() == ["1", "2"]
     old.leave()
-    deleting.join(10)
-    assert not deleting.is_alive()
+    world.until(lambda: world.running() == [("2", "0")])
+    assert "2" in world.staged()
+    new.leave()
+    world.until(lambda: (world.running(), world.staged()) == ([], []))
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_name_is_free_while_what_had_it_is_still_leaving(world: World, crash: bool) -> None:
+    world.create(id="one")
+    world.settle()
+    [old] = world.route().variants[0].targets  # type: ignore[union-attr]
+    assert old.enter()
+    world.delete()
+    world.settle()
+    world.create(id="two")
+    assert world.settle() == "InService"
+    assert world.running() == [("one-1", "0"), ("two-1", "0")]
+    assert world.staged() == ["one-1", "two-1"]
+    assert len(world.reached()) == 1
+    assert (old.host, old.port) not in world.reached()
+    if crash:
+        world.restart()
+    else:
+        old.leave()
+    world.until(lambda: (world.running(), world.staged()) == ([("two-1", "0")], ["two-1"]))
+    world.until(lambda: world.reached() == world.addresses())
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_what_is_leaving_when_the_emulator_stops_does_not_outlive_it(
+    world: World, deaf: bool
+) -> None:
+    world.launcher.images["serves"] = replace(SERVES, ignore_sigterm=deaf)
+    world.stop_grace = 3600.0
+    world.restart()
+    serving(world)
+    world.delete()
+    assert world.settle() == "gone"
+    world.endpoints.see_off(0.1)
     assert world.running() == []
 
 

@@ -75,7 +75,7 @@ CASES = {
         then=lambda world: world.resize(1),
         least=1,
     ),
-    "deleted": Case("gone", instances=2, then=World.delete, least=5),
+    "deleted": Case("gone", instances=2, then=World.delete, least=1),
 }
 
 

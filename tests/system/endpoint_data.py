@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -86,10 +85,8 @@ def load(emulator: Emulator, endpoint: str, callers: int, **command: Any) -> Ite
 
 
 def left_of(emulator: Emulator, endpoint: str) -> list[str]:
-    """Return what is left of an endpoint: containers, pauses in use and directories."""
-    containers = [container.name for container in emulator.containers(name=endpoint)]
-    directories = [str(path) for path in Path(emulator.state).glob(f"endpoints/*/*/{endpoint}")]
-    return containers + directories
+    """Return what is left of an endpoint: its containers and directories."""
+    return emulator.left_of(endpoint)
 
 
 def pauses(emulator: Emulator) -> set[str]:

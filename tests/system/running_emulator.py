@@ -213,9 +213,15 @@ class Emulator:
         return json.loads(reply["Body"].read())
 
     def delete(self, endpoint: str) -> None:
-        """Delete an endpoint and wait until it is gone."""
+        """Delete an endpoint and wait until it is gone, and its containers and files after it."""
         self.client("sagemaker").delete_endpoint(EndpointName=endpoint)
         eventually(lambda: self.gone(endpoint), what=f"{endpoint} gone")
+        eventually(lambda: not self.left_of(endpoint), what=f"nothing is left of {endpoint}")
+
+    def left_of(self, endpoint: str) -> list[str]:
+        """Return what is left of an endpoint: its containers and directories."""
+        containers = [str(container.name) for container in self.containers(name=endpoint)]
+        return containers + [str(path) for path in self.state.glob(f"endpoints/*/*/{endpoint}")]
 
     def gone(self, endpoint: str) -> bool:
         try:

@@ -318,19 +318,33 @@ def test_a_deleted_endpoint_leaves_nothing_behind(launched: Callable[..., Emulat
     assert emulator.command(name, list="/opt/ml/model")["files"] == ["weights"]
 
 
-def test_a_server_that_ignores_sigterm_delays_only_its_own_deletion(
+def test_a_server_that_ignores_sigterm_delays_not_even_its_own_deletion(
     launched: Callable[..., Emulator],
 ) -> None:
-    emulator = launched("--serving-stop-grace", "3")
+    emulator = launched("--serving-stop-grace", "5")
     deaf = emulator.model(Environment={"START": "signal.signal(signal.SIGTERM, signal.SIG_IGN)"})
-    stubborn = emulator.deploy(emulator.config({"ModelName": deaf}))
-    other = emulator.deploy(emulator.config({"ModelName": emulator.model()}))
-    emulator.client("sagemaker").delete_endpoint(EndpointName=stubborn)
-    emulator.delete(other)
-    assert emulator.endpoint(stubborn)["EndpointStatus"] == "Deleting"
-    assert refusal(emulator.invoke, endpoint=stubborn)[0] == "ValidationError"
-    eventually(lambda: emulator.gone(stubborn), within=10)
-    assert left_of(emulator, stubborn) == []
+    name = emulator.deploy(emulator.config({"ModelName": deaf}))
+    [stubborn] = emulator.containers(name=name)
+    emulator.client("sagemaker").delete_endpoint(EndpointName=name)
+    eventually(lambda: emulator.gone(name))
+    assert refusal(emulator.invoke, endpoint=name)[0] == "ValidationError"
+    emulator.deploy(emulator.config({"ModelName": emulator.model()}), name)
+    assert stubborn.id in {each.id for each in emulator.containers(name=name)}
+    assert emulator.command(name)["hostname"]
+    eventually(lambda: len(emulator.containers(name=name)) == 1, what="the old one is gone")
+    assert stubborn.id not in {each.id for each in emulator.containers(name=name)}
+    assert emulator.command(name)["hostname"]
+    assert "goes on after SIGTERM. It is waited for until" in emulator.log.read_text()
+
+
+def test_what_is_leaving_when_the_emulator_stops_stops_with_it(
+    launched: Callable[..., Emulator],
+) -> None:
+    emulator = launched()
+    name = emulator.deploy(emulator.config({"ModelName": emulator.model()}))
+    emulator.client("sagemaker").delete_endpoint(EndpointName=name)
+    emulator.stop()
+    assert emulator.containers(name=name) == []
 
 
 def test_an_invocation_under_way_ends_before_its_endpoint(emulator: Emulator) -> None:

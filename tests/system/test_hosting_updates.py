@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from endpoint_data import answers, archive, left_of, load, upload
-from running_emulator import IMAGE, Emulator, engine, eventually
+from running_emulator import IMAGE, LABEL, Emulator, engine, eventually
 
 pytestmark = pytest.mark.docker
 
@@ -49,7 +49,11 @@ def test_no_invocation_fails_while_a_new_fleet_takes_over(emulator: Emulator) ->
     eventually(lambda: len(emulator.containers(name=name)) == 1, what="the old fleets are gone")
     assert emulator.containers(name=name)[0].id not in first
     [endpoint] = Path(emulator.state).glob(f"endpoints/*/*/{name}")
-    eventually(lambda: [each.name for each in endpoint.iterdir()] == ["4"], what="so are models")
+
+    def models() -> list[str]:
+        return [each.name.rpartition("-")[2] for each in endpoint.iterdir()]
+
+    eventually(lambda: models() == ["4"], what="so are models")
     emulator.delete(name)
     assert left_of(emulator, name) == []
 
@@ -177,13 +181,12 @@ def test_a_dead_container_is_started_again_while_an_update_is_slow(
     update(emulator, name, emulator.config({"ModelName": slow}))
     eventually(lambda: len(emulator.containers(name=name)) == 2)
     first.kill()
-    eventually(
-        lambda: (
-            first.id not in {each.id for each in emulator.containers(name=name, generation="1")}
-            and emulator.containers(name=name, generation="1")
-        ),
-        what="the old fleet is healed",
-    )
+    generation = first.labels[LABEL + "generation"]
+
+    def old_fleet() -> set[str]:
+        return {each.id for each in emulator.containers(name=name, generation=generation)}
+
+    eventually(lambda: old_fleet() - {first.id} == old_fleet() != set(), what="it is healed")
     eventually(lambda: answers(emulator, name))
     assert emulator.endpoint(name)["EndpointStatus"] == "Updating"
     assert emulator.settled(name)["EndpointStatus"] == "InService"

@@ -131,7 +131,7 @@ def test_a_container_has_most_of_two_minutes_to_end(emulator: Emulator) -> None:
 def test_a_container_that_ignores_the_signal_is_killed_after_the_grace(
     launched: Callable[..., Emulator],
 ) -> None:
-    emulator = launched("--stop-grace", "2")
+    emulator = launched("--stop-grace", "4")
     stopped, overdue = unique("deaf"), unique("overdue")
     bucket = emulator.train(stopped, python=line(DEAF))
     emulator.train(
@@ -142,10 +142,13 @@ def test_a_container_that_ignores_the_signal_is_killed_after_the_grace(
     job = emulator.ended(stopped)
     assert job["TrainingJobStatus"] == "Stopped"
     stopping = job["SecondaryStatusTransitions"][2]
-    assert 2 <= (stopping["EndTime"] - stopping["StartTime"]).total_seconds() < 8
+    assert (stopping["EndTime"] - stopping["StartTime"]).total_seconds() >= 4
     assert emulator.ended(overdue)["SecondaryStatus"] == "MaxRuntimeExceeded"
     for name in (stopped, overdue):
         assert model(emulator, bucket, name) == {"first": b"early"}
+        [told] = [line for line in emulator.output(name) if "goes on after SIGTERM" in line]
+        assert told.startswith("[sagemaker-emulator] algo-1 goes on after SIGTERM. It is waited")
+        assert f"TrainingJob/{name}: {told.partition('] ')[2]}" in emulator.log.read_text()
 
 
 def test_an_upload_that_fails_after_a_stop_leaves_the_job_stopped(emulator: Emulator) -> None:
