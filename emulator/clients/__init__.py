@@ -11,7 +11,16 @@ Nothing here runs in the emulator or needs what it depends on. `docs/clients.md`
 does to a client and how to do without.
 """
 
-from emulator.clients.places import AS_WRITTEN, COMMANDS, DATA, PROFILE, SHIM
+from emulator.clients.places import AS_WRITTEN, COMMANDS, DATA, PROFILE, SHIM, WRAPPERS
 from emulator.clients.pointing import Pointed, point_here
 
-__all__ = ["AS_WRITTEN", "COMMANDS", "DATA", "PROFILE", "SHIM", "Pointed", "point_here"]
+__all__ = [
+    "AS_WRITTEN",
+    "COMMANDS",
+    "DATA",
+    "PROFILE",
+    "SHIM",
+    "WRAPPERS",
+    "Pointed",
+    "point_here",
+]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Dict, Mapping, Optional
 from urllib.parse import urlsplit
 
-from emulator.clients.places import AS_WRITTEN, COMMANDS, DATA, PROFILE, SHIM
+from emulator.clients.places import AS_WRITTEN, COMMANDS, DATA, PROFILE, SHIM, WRAPPERS
 
 Variables = Dict[str, Optional[str]]
 """Names to values; None stands for a variable that must not be set."""
@@ -66,9 +67,11 @@ def variables(
         "PYTHONPATH": _with_path(environ.get("PYTHONPATH", ""), SHIM),
     }
     chosen.update(_pace(environ, as_written))
-    paths = without_path(environ.get("PATH", ""), COMMANDS)
+    paths = without_path(without_path(environ.get("PATH", ""), COMMANDS), WRAPPERS)
     if paths:
-        chosen["PATH"] = f"{paths}{os.pathsep}{COMMANDS}"
+        # The wrapper of docker calls the real one; where there is none, there is nothing to wrap.
+        first = f"{WRAPPERS}{os.pathsep}" if shutil.which("docker", path=paths) else ""
+        chosen["PATH"] = f"{first}{paths}{os.pathsep}{COMMANDS}"
     if any(environ.get(name) for name in _PROXIES):
         for name in ("no_proxy", "NO_PROXY"):
             chosen[name] = _with_host(environ.get(name, ""), host_of(url))

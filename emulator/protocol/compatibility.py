@@ -54,7 +54,8 @@ Jobs and endpoints run the engine's own images, so that nothing has to be pushed
 `ListImages` and `DescribeRepositories` show the images that the engine has under names of the
 registry that is asked about, beside the repositories that clients made. The digest is the engine's
 id of the image; `BatchGetImage` has no manifest of it. Authorization tokens are good for twelve
-hours, and open nothing.
+hours, and open nothing. There is no registry: [`docker push`](clients.md#docker-and-ecr) to ECR's
+names is answered in shells of `env`.
 
 ## S3
 

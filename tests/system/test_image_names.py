@@ -1,6 +1,12 @@
 """Images under ECR's names on a real engine: which runs, and what clients of ECR see of them."""
 
+import os
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from docker.errors import ImageNotFound
@@ -56,3 +62,57 @@ def test_ecr_shows_what_the_engine_has(emulator: Emulator, repository: str) -> N
     assert image["imageSizeInBytes"] == held.attrs["Size"]
     names = [each["repositoryName"] for each in ecr.describe_repositories()["repositories"]]
     assert repository in names
+
+
+# As AWS's notebooks build and push, but for the build.
+PUSH = """
+account=$(aws sts get-caller-identity --query Account --output text)
+region=$(aws configure get region)
+registry=$account.dkr.ecr.$region.amazonaws.com
+aws ecr describe-repositories --repository-names $NAME || \
+    aws ecr create-repository --repository-name $NAME > /dev/null
+aws ecr get-login-password --region $region | \
+    docker login --username AWS --password-stdin $registry
+docker tag $IMAGE $registry/$NAME:v1
+docker push $registry/$NAME:v1
+docker pull $registry/$NAME:v1
+aws ecr describe-images --repository-name $NAME --query 'imageDetails[].imageTags[]' --output text
+docker push $registry/$NAME:v2 && exit 1
+docker pull $registry/$NAME:v2 && exit 1
+docker version --format '{{.Server.Os}}'
+"""
+
+
+def test_a_script_that_builds_and_pushes_runs_in_a_shell_of_env(
+    emulator: Emulator, repository: str, tmp_path: Path
+) -> None:
+    docker = shutil.which("docker")
+    assert docker, "the docker command is not installed"
+    here = str(Path(sys.executable).parent)
+    prints = f"sagemaker-emulator env --state {shlex.quote(str(emulator.state))} --port 0"
+    done = subprocess.run(
+        ["sh", "-uc", f'eval "$({prints})"\n{PUSH}'],
+        env={
+            "PATH": f"{here}:{Path(docker).parent}:/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "NAME": repository,
+            "IMAGE": IMAGE,
+            **{name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ},
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "Login Succeeded",
+        f"The push refers to repository [{HERE}/{repository}]",
+        f"Status: Image is up to date for {HERE}/{repository}:v1",
+        "v1",
+        f"The push refers to repository [{HERE}/{repository}]",
+        "linux",
+    ]
+    assert "RepositoryNotFoundException" in done.stderr
+    assert f"manifest for {HERE}/{repository}:v2 not found" in done.stderr
+    assert not (tmp_path / ".docker" / "config.json").exists()
