@@ -4,7 +4,7 @@ A *document* is the JSON form of one resource. A *scope* is whose resource it is
 document as the store keeps it. A *call* is one request on its way to a handler.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -71,6 +71,21 @@ class Entry:
     message: str
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """One value of a metric that a client put to a resource.
+
+    Attributes:
+        at: epoch seconds.
+        step: the iteration; None if the client counts none.
+    """
+
+    name: str
+    at: float
+    step: int | None
+    value: float
+
+
 class Store(Protocol):
     """What handlers and the reconciler may do with documents; ``store.documents`` provides it."""
 
@@ -128,7 +143,7 @@ class Store(Protocol):
         ...
 
     def remove(self, kind: Kind, scope: Scope, name: str) -> None:
-        """Forget the record, its history and its tags; raises ``absent`` if there is none."""
+        """Forget the record and all that is its own; raises ``absent`` if there is none."""
         ...
 
     def history(self, kind: Kind, scope: Scope, name: str) -> list[Entry]: ...
@@ -140,6 +155,14 @@ class Store(Protocol):
         ...
 
     def untag(self, arn: str, keys: list[str]) -> None: ...
+
+    def measure(self, arn: str, measurements: Iterable[Measurement]) -> None:
+        """Add to a resource's measurements, in one transaction."""
+        ...
+
+    def measurements(self, arn: str) -> list[Measurement]:
+        """Return all measurements of a resource in the order in which they came."""
+        ...
 
 
 class Objects(Protocol):

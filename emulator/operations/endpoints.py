@@ -78,7 +78,11 @@ def create(call: Call, request: Document) -> Document:
 
 @operation("DescribeEndpoint")
 def describe(call: Call, request: Document) -> Document:
-    record = call.store.fetch(ENDPOINT, call.scope, request["EndpointName"])
+    return described(call.store.fetch(ENDPOINT, call.scope, request["EndpointName"]))
+
+
+def described(record: Record) -> Document:
+    """Return what is told of an endpoint: its document, and what an update has still to do."""
     return {**record.document, **_pending(record)}
 
 

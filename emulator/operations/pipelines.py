@@ -89,13 +89,13 @@ def update(call: Call, request: Document) -> Document:
 @operation("ListPipelineVersions")
 def list_versions(call: Call, request: Document) -> Document:
     pipeline = PIPELINES.find(call, request["PipelineName"]).document
-    versions = [
-        version
-        | {key: pipeline[key] for key in ("PipelineName", "PipelineArn")}
-        | {"Key": f"{version[_ID]:09d}"}
-        for version in pipeline[_VERSIONS]
-    ]
-    return _OF_VERSIONS.page(call, request, versions)
+    return _OF_VERSIONS.page(call, request, versions_of(pipeline))
+
+
+def versions_of(pipeline: Document) -> list[Document]:
+    """Return the versions of a pipeline, oldest first, each with the pipeline's name and ARN."""
+    shared = {key: pipeline[key] for key in ("PipelineName", "PipelineArn")}
+    return [version | shared | {"Key": f"{version[_ID]:09d}"} for version in pipeline[_VERSIONS]]
 
 
 @operation("UpdatePipelineVersion")

@@ -6,17 +6,23 @@ One component may be a part of many trials. Which, its own document says.
 from emulator.call import Call, Document
 from emulator.errors import ResourceNotFound, ValidationException
 from emulator.kinds import TRIAL, TRIAL_COMPONENT
-from emulator.operations import lineage
+from emulator.operations import lineage, trial_metrics
 from emulator.operations.record_kinds import EXPERIMENTS, TRIAL_COMPONENTS, TRIALS, TRIALS_OF
 from emulator.operations.records import answer
 from emulator.operations.registry import operation
 
-answer(TRIAL_COMPONENTS, "Describe", "Update")
+answer(TRIAL_COMPONENTS, "Update")
 
 
 @operation("CreateTrialComponent")
 def create(call: Call, request: Document) -> Document:
     return TRIAL_COMPONENTS.keep(call, request, {TRIALS_OF: []})
+
+
+@operation("DescribeTrialComponent")
+def describe(call: Call, request: Document) -> Document:
+    component = TRIAL_COMPONENTS.find(call, request["TrialComponentName"])
+    return component.document | {"Metrics": trial_metrics.summaries(call, component)}
 
 
 @operation("ListTrialComponents")

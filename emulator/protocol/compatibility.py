@@ -40,6 +40,19 @@ Roles, users and keys are lost when the emulator stops.
 does: a page may be empty and have a `NextToken`. Paginators find everything; one call without
 `MaxResults` filters first.
 
+## Records and search
+
+- `Search` finds training jobs, endpoints, models (without the endpoints that serve them),
+  experiments, trials, trial components, model packages and their groups, model cards, pipelines and
+  their versions; of all other kinds there are none. Names of properties count in any case.
+  `VisibilityConditions` are refused.
+- Metrics that `BatchPutMetrics` puts to a trial component are summarized by
+  `DescribeTrialComponent`; `BatchGetMetrics` gets them, with times in seconds, of trial components
+  alone. The two belong to the metrics service, which has no other operations.
+- Jobs make no trial components and no lineage of their own: `ExperimentConfig` is refused.
+- `StartPipelineExecution`, a model package's `ValidationSpecification` and `CreateModel` of a
+  `ModelPackageName` are refused.
+
 ## Invocations
 
 - A value of `CustomAttributes` that is not ASCII is refused by its pattern, as AWS does. The HTTP
@@ -114,7 +127,8 @@ def page(
         planes: SageMaker's other services -> their operations.
         native_of_planes: those of them answered by the emulator itself.
     """
-    everything, own, none = set(operations), set(native), set(absent)
+    everything, none = set(operations), set(absent)
+    own = everything & set(native)
     refused = everything - own - none
     parts = [
         _HEAD,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from emulator import clock
-from emulator.call import Document, Handler
+from emulator.call import Handler
 from emulator.errors import InternalFailure, OperationNotEmulated, ServiceError
-from emulator.protocol import model
+from emulator.protocol import model, planes
+from emulator.protocol.model import Service
 from emulator.protocol.parse import document_of, operation_of
 from emulator.protocol.parts import Parts
 from emulator.protocol.request import Request
@@ -58,17 +59,25 @@ def _carry_out(parts: Parts, request: Request, line: _Line) -> Reply:
     """Return the reply to a call that succeeds; raises ServiceError for one that does not."""
     # Read in any case: an unread body would break the connection for the next request.
     body = request.body
-    service = model.sagemaker()
-    operation = line.operation = operation_of(service, request.target)
+    service, operation = _addressed(request)
+    line.operation = operation
     handler = _handler_of(parts, operation)
     document = document_of(service, operation, body)
     shape = service.input_of(operation)
     if shape is not None:
         require_valid(service, shape, document)
-    line.resource = _resource_in(operation, document)
+    line.resource = str(document.get(_naming_member(service, operation), "-"))
     call = parts.call(operation, request.scope, request.request_id)
     result = handler(call, document)
     return success(service, operation, result, request.request_id)
+
+
+def _addressed(request: Request) -> tuple[Service, str]:
+    """Return the service and the operation that a request is for, by its path or its target."""
+    operation = planes.of_metrics(request.method, request.path)
+    if operation is not None:
+        return planes.metrics(), operation
+    return model.sagemaker(), operation_of(model.sagemaker(), request.target)
 
 
 def internal_failure(request: Request) -> InternalFailure:
@@ -90,13 +99,8 @@ def _handler_of(parts: Parts, operation: str) -> Handler:
 
 
 @cache
-def _naming_member(operation: str) -> str:
+def _naming_member(service: Service, operation: str) -> str:
     """Return the member that names the resource an operation is about; empty if there is none."""
-    service = model.sagemaker()
     shape = service.shapes.get(service.input_of(operation) or "", {})
     required = shape.get("required", ())
     return next((name for name in required if name.endswith(("Name", "Arn"))), "")
-
-
-def _resource_in(operation: str, document: Document) -> str:
-    return str(document.get(_naming_member(operation), "-"))

@@ -65,7 +65,7 @@ def invocation(
 def control_call(
     parts: Parts, request: Request, start_response: "StartResponse"
 ) -> Iterable[bytes] | None:
-    """Answer SageMaker's control plane."""
+    """Answer SageMaker's control plane, and the metrics service beside it."""
     if request.service != SAGEMAKER:
         return None
     if (request.method, request.path) != ("POST", "/"):
@@ -73,8 +73,9 @@ def control_call(
             raise UnknownOperationException(
                 f"{request.target} is called by POST /, not by {request.method} {request.path}."
             )
-        # The feature store and other small services sign as SageMaker does.
-        raise planes.refusal(request.method, request.path)
+        if planes.of_metrics(request.method, request.path) is None:
+            # The feature store and other small services sign as SageMaker does.
+            raise planes.refusal(request.method, request.path)
     return send(control.answer(parts, request), start_response)
 
 

@@ -12,7 +12,9 @@ from functools import cache
 from emulator.errors import OperationNotEmulated, ServiceError, UnknownOperationException
 from emulator.protocol import model
 
-NATIVE = frozenset({"InvokeEndpoint"})
+METRICS = "Amazon SageMaker Metrics Service"
+_OF_METRICS = frozenset({"BatchGetMetrics", "BatchPutMetrics"})
+NATIVE = frozenset({"InvokeEndpoint", *_OF_METRICS})
 """The operations that are not refused."""
 _LABEL = re.compile(r"\\{[^}]+\\}")
 _INVOCATION = re.compile(r"/endpoints/[^/]*/(async-)?invocations[^/]*")
@@ -23,6 +25,24 @@ _BIDIRECTIONAL = ("POST", "/endpoints/{EndpointName}/invocations-bidirectional-s
 def is_invocation(path: str) -> bool:
     """Tell whether a path is one that endpoints are invoked at, whatever the method."""
     return _INVOCATION.fullmatch(path) is not None
+
+
+def of_metrics(method: str, path: str) -> str | None:
+    """Return the operation of the metrics service that a request is for; None if it is for none.
+
+    That service is answered as the control plane is, once its operation is known.
+    """
+    name = path.removeprefix("/")
+    if name not in _OF_METRICS:
+        return None
+    return name if method == metrics().operations[name]["http"]["method"] else None
+
+
+@cache
+def metrics() -> model.Service:
+    """Return the model of the metrics service."""
+    (service,) = (one for one in model.planes() if one.title == METRICS)
+    return service
 
 
 def refusal(method: str, path: str) -> ServiceError:

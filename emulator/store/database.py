@@ -25,6 +25,12 @@ MIGRATIONS = (
         arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key)
     ) STRICT;
     """,
+    """
+    CREATE TABLE measurement (
+        arn TEXT NOT NULL, name TEXT NOT NULL, at REAL NOT NULL, step INTEGER, value REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX measurement_arn ON measurement (arn, name);
+    """,
 )
 
 

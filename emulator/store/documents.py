@@ -1,14 +1,14 @@
 """Durable documents, their history and their tags; implements `call.Store` on SQLite."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 import orjson
 
 from emulator import arn as arns
-from emulator.call import Document, Entry, Kind, Record, Scope
+from emulator.call import Document, Entry, Kind, Measurement, Record, Scope
 from emulator.clock import now
 from emulator.store.database import Database
 
@@ -101,6 +101,7 @@ class Documents:
                 raise _absent(kind, scope, name)
             connection.execute("DELETE FROM history WHERE arn = ?", (arn,))
             connection.execute("DELETE FROM tag WHERE arn = ?", (arn,))
+            connection.execute("DELETE FROM measurement WHERE arn = ?", (arn,))
 
     def history(self, kind: Kind, scope: Scope, name: str) -> list[Entry]:
         arn = arns.of(scope, kind.arn_segment, name)
@@ -126,10 +127,23 @@ class Documents:
                 "DELETE FROM tag WHERE arn = ? AND key = ?", [(arn, key) for key in keys]
             )
 
+    def measure(self, arn: str, measurements: Iterable[Measurement]) -> None:
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO measurement VALUES (?, ?, ?, ?, ?)",
+                [(arn, one.name, one.at, one.step, one.value) for one in measurements],
+            )
+
+    def measurements(self, arn: str) -> list[Measurement]:
+        rows: list[Any] = self._database.rows(
+            "SELECT name, at, step, value FROM measurement WHERE arn = ? ORDER BY rowid", arn
+        )
+        return [Measurement(*row) for row in rows]
+
     def clear(self) -> None:
         """Forget everything."""
         with self._database.transaction() as connection:
-            for table in ("document", "history", "tag"):
+            for table in ("document", "history", "tag", "measurement"):
                 connection.execute(f"DELETE FROM {table}")
 
 
