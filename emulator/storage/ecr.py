@@ -62,7 +62,15 @@ class Ecr(ECRResponse):
             return backend
         registry = self._get_param("registryId") or self.current_account
         request: Any = self.normalized_request
-        return _with_images(backend, registry, request.local_images)
+        view = _with_images(backend, registry, request.local_images)
+        status = (self._get_param("filter") or {}).get("tagStatus", "ANY")
+        for repository in view.repositories.values():
+            repository.images = [
+                image
+                for image in repository.images
+                if status == "ANY" or bool(image.image_tags) is (status == "TAGGED")
+            ]
+        return view
 
     def get_authorization_token(self) -> ActionResult:
         """Give moto's token with the twelve hours that AWS's is good for."""

@@ -21,6 +21,7 @@ from moto.logs.responses import LogsResponse
 from emulator.storage import log_insights, log_patterns
 
 _MOST = 10_000
+_MOST_GROUPS = 50
 _NO_STREAM = "The specified log stream does not exist."
 
 
@@ -73,6 +74,32 @@ class Logs(LogsResponse):
             self._get_param("startFromHead", False),
         )
         return _dump({"events": events, "nextBackwardToken": backward, "nextForwardToken": forward})
+
+    def describe_log_groups(self) -> str:
+        """Give a page of the groups by prefix, by a part of the name, or by name and ARN."""
+        prefix, part = self._get_param("logGroupNamePrefix"), self._get_param("logGroupNamePattern")
+        if prefix and part:
+            raise InvalidParameterException(
+                "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
+            )
+        limit = _checked("limit", self._get_param("limit"), _MOST_GROUPS)
+        wanted = [_bare(each) for each in self._get_param("logGroupIdentifiers") or ()]
+        after = self._get_param("nextToken") or ""
+        found = [
+            group
+            for name, group in sorted(self.logs_backend.groups.items())
+            if name.startswith(prefix or "")
+            and (part or "") in name
+            and (not wanted or name in wanted or group.arn in wanted)
+            and name > after
+        ]
+        page = found[:limit]
+        return _dump(
+            {
+                "logGroups": [group.to_describe_dict() for group in page],
+                "nextToken": page[-1].name if len(found) > limit else None,
+            }
+        )
 
     def describe_log_streams(self) -> str:
         reply: dict[str, Any] = json.loads(super().describe_log_streams())
@@ -161,11 +188,16 @@ def _find(backend: LogsBackend, identifier: str | None = None, name: str | None 
     """Return a group by its name or its ARN; an identifier is either of them."""
     found = backend.groups.get(name or identifier or "")
     if found is None and identifier:
-        arn = identifier.removesuffix(":*")
+        arn = _bare(identifier)
         found = next((group for group in backend.groups.values() if group.arn == arn), None)
     if found is None:
         raise ResourceNotFoundException()
     return found
+
+
+def _bare(identifier: str) -> str:
+    """Return an ARN without the end that stands for all streams of the group."""
+    return identifier.removesuffix(":*")
 
 
 def _find_for_moto(
@@ -210,12 +242,12 @@ def _matcher(pattern: str) -> log_patterns.Matches:
         raise InvalidParameterException(str(error)) from None
 
 
-def _checked(member: str, value: int | None) -> int:
-    """Return a number of lines; the most that there may be if none is given."""
+def _checked(member: str, value: int | None, most: int = _MOST) -> int:
+    """Return how many of something are asked for; the most that there may be if none is given."""
     if value is None:
-        return _MOST
-    if not 1 <= value <= _MOST:
-        bound = f"less than or equal to {_MOST}" if value > 1 else "greater than or equal to 1"
+        return most
+    if not 1 <= value <= most:
+        bound = f"less than or equal to {most}" if value > 1 else "greater than or equal to 1"
         raise InvalidParameterException(
             constraint=f"Member must have value {bound}", parameter=member, value=value
         )

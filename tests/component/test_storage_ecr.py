@@ -96,6 +96,10 @@ def test_one_image_is_described_by_its_tag(ecr: Any) -> None:
         return ecr.describe_images(repositoryName="team/mine", imageIds=[{"imageTag": tag}])
 
     assert described("v2")["imageDetails"][0]["imageDigest"] == "sha256:" + "2" * 64
+    for read in (ecr.describe_images, ecr.list_images):
+        reply = read(repositoryName="team/mine", filter={"tagStatus": "UNTAGGED"})
+        assert (reply.get("imageDetails"), reply.get("imageIds")) in (([], None), (None, []))
+        assert read(repositoryName="team/mine", filter={"tagStatus": "TAGGED"})
     with pytest.raises(ecr.exceptions.ImageNotFoundException):
         described("v3")
     with pytest.raises(ecr.exceptions.RepositoryNotFoundException):

@@ -214,6 +214,26 @@ def test_streams_are_listed_by_prefix_or_by_their_last_line(logs: Any) -> None:
     )
 
 
+def test_groups_are_listed_by_prefix_by_a_part_of_the_name_and_by_identifier(logs: Any) -> None:
+    def names(**arguments: Any) -> list[str]:
+        pages = logs.get_paginator("describe_log_groups").paginate(
+            **arguments, PaginationConfig={"PageSize": 1}
+        )
+        return [group["logGroupName"] for page in pages for group in page["logGroups"]]
+
+    every = ["/aws/sagemaker/Endpoints/e", GROUP]
+    assert names(logGroupNamePrefix="/aws/") == every
+    assert names(logGroupNamePrefix="/aws/sagemaker/T") == names(logGroupNamePattern="Training")
+    assert names(logGroupNamePattern="training") == []
+    assert logs.describe_log_groups(logGroupIdentifiers=[ARN])["logGroups"][0]["arn"] == ARN + ":*"
+    for arguments in (
+        {"logGroupNamePrefix": "/aws", "logGroupNamePattern": "aws"},
+        {"limit": 51},
+    ):
+        code, _ = refused(logs.describe_log_groups, **arguments)
+        assert code == "InvalidParameterException"
+
+
 def asked(logs: Any, query: str, **arguments: Any) -> list[dict[str, str]]:
     """Return what a query finds, without the pointers."""
     window = {"startTime": START - 10, "endTime": START + 100}
