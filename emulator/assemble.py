@@ -9,7 +9,7 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +21,8 @@ from emulator.call import Call, Document, Handler, Scope
 from emulator.catalogue.held import HeldImages
 from emulator.catalogue.regions import Regions
 from emulator.clock import monotonic, now
-from emulator.errors import PermanentError, TemporaryError
+from emulator.errors import EmulatorError, PermanentError, TemporaryError
+from emulator.health import Health
 from emulator.inference.proxy import Invocations
 from emulator.inference.proxy import Limits as InvocationLimits
 from emulator.kinds import ENDPOINT, NOTEBOOK_INSTANCE, TRAINING_JOB
@@ -34,7 +35,7 @@ from emulator.names import token
 from emulator.operations import absent, registry
 from emulator.protocol import model
 from emulator.protocol.front import create_app
-from emulator.protocol.pages import create_pages
+from emulator.protocol.pages import WELL, create_pages
 from emulator.protocol.parts import Parts
 from emulator.reconcile.adopt import remove_leftovers, remove_strangers
 from emulator.reconcile.artifacts import Artifacts
@@ -57,8 +58,6 @@ from emulator.store.database import Database
 from emulator.store.documents import Documents
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
     from emulator.proxy import Proxy
 
 log = logging.getLogger(__name__)
@@ -73,6 +72,8 @@ ENGINE_RETRY = 2.0
 """Seconds between tries to reach an engine that does not answer."""
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 """Hosts that stand for every address of this machine."""
+EMULATOR, ENGINE = "emulator", "container engine"
+"""Parts by which health tells of problems."""
 STORAGE, PAGES, ENGINE_CLIENT = "the storage", "the own pages", "the engine's client"
 """What is loaded behind the first requests."""
 LATE_IMPORTS = ("_strptime", "concurrent.futures.thread", "http.client", "netrc")
@@ -116,7 +117,8 @@ class Assembly:
             cpu_allowed=settings.accelerator_fallback == "cpu",
         )
         self.routes = RoutingTable()
-        self.supervisor = Supervisor(self.store)
+        self._health = Health()
+        self.supervisor = Supervisor(self.store, self._health)
         self._assemble_reconcilers()
         self.invocations = Invocations(
             self.routes,
@@ -124,14 +126,6 @@ class Assembly:
                 request_bytes=settings.payload_limit, seconds=settings.invocation_timeout
             ),
         )
-        self._pages = create_pages(
-            health=self.health, reset=self.reset, accelerators=self.accelerators
-        )
-        self._versions: Document = {}
-        self.server = Server(
-            create_app(self._parts()), [(settings.host, self._port)], threads=REQUESTS_AT_ONCE
-        )
-        self.proxy = self._proxy()
         self._loading = Loading(
             {
                 "the model of SageMaker's API": model.sagemaker,
@@ -140,6 +134,17 @@ class Assembly:
                 ENGINE_CLIENT: self._load_engine_client,
             }
         )
+        self._pages = create_pages(
+            health=self.health,
+            reset=self.reset,
+            accelerators=self.accelerators,
+            loaded=partial(self._loading.wait, PAGES),
+        )
+        self._versions: Document = {}
+        self.server = Server(
+            create_app(self._parts()), [(settings.host, self._port)], threads=REQUESTS_AT_ONCE
+        )
+        self.proxy = self._proxy()
         self._closing = threading.Event()
         self._engine_thread = threading.Thread(target=self._come_up, name="engine", daemon=True)
         self._engine_up = threading.Event()
@@ -160,6 +165,7 @@ class Assembly:
             on_failure: called from another thread when the engine answers that it is no use.
         """
         self._on_failure = on_failure
+        self._health.watch()
         for record in self.store.select(ENDPOINT):
             if record.phase in SERVING:
                 self.routes.expect(record.scope, record.name)
@@ -193,15 +199,33 @@ class Assembly:
         self.invocations.close()
         self.storage.close()
         self.database.close()
+        self._health.unwatch()
 
     def reset(self) -> None:
-        """Remove all resources, objects and containers of this emulator."""
+        """Remove all resources, objects and containers of this emulator.
+
+        Raises TemporaryError, and forgets no resource, if the engine does not answer any more.
+        """
         self.supervisor.stop(timeout=0.0)
+        try:
+            self._forget_everything()
+        finally:
+            if self._engine_up.is_set():
+                self.supervisor.start()
+            elif self.supervisor.held is not None:
+                self.supervisor.hold(self.supervisor.held)
+        log.info("everything was reset")
+
+    def _forget_everything(self) -> None:
+        """Forget what there is while nothing is reconciled.
+
+        Containers of an earlier run stay until the engine is reached, and are strangers then.
+        """
         if self._engine_up.is_set():
             for container in self.launcher.find({}):
                 self.launcher.remove(container.handle)
         self.supervisor.stop(timeout=10.0)
-        for kind in _ALIVE:
+        for kind in _ALIVE if self._engine_up.is_set() else ():
             for record in self.store.select(kind):
                 self.supervisor.forget(kind, record.scope, record.name)
         self.store.clear()
@@ -209,14 +233,25 @@ class Assembly:
         self.accelerators.free()
         for directory in (self._jobs, self._endpoints, self._notebooks):
             trees.remove(directory)
-        if self._engine_up.is_set():
-            self.supervisor.start()
-        log.info("everything was reset")
 
     def health(self) -> Document:
-        """Return what `GET /_emulator/health` answers."""
+        """Return what `GET /_emulator/health` answers.
+
+        Its status is `ok`, `starting` until the engine is reached, or `failing`; `problems` has the
+        reasons by the part that has them.
+        """
+        problems = dict(self._health.troubles())
+        if self.failure:
+            problems[EMULATOR] = str(self.failure)
+        elif self._engine_up.is_set():
+            try:
+                self.launcher.check()
+            except EmulatorError as error:
+                problems[ENGINE] = str(error)
+        well = WELL if self._engine_up.is_set() else "starting"
         return {
-            "status": "ok" if self._engine_up.is_set() else "waiting for the container engine",
+            "status": "failing" if problems else well,
+            "problems": problems,
             "url": self.url,
             "proxy": self.proxy.url if self.proxy is not None else None,
             "state": str(self.state),
@@ -239,7 +274,7 @@ class Assembly:
         return self.state / "notebook-instances"
 
     def _assemble_reconcilers(self) -> None:
-        settings, followers = self.settings, Followers(self.launcher)
+        settings, followers = self.settings, Followers(self.launcher, self._health)
         logs, limits = LogSink(self.storage), _limits(settings)
         wake = partial(self.supervisor.wake, TRAINING_JOB)
         jobs = TrainingJobs(
@@ -312,17 +347,11 @@ class Assembly:
             call=self._call,
             storage=self.storage.handle,
             runtime=self.invocations.handle,
-            pages=self._show_page,
+            pages=self._pages,
             account_of=self.storage.account_of,
             default_scope=self.default_scope,
             notice=self.regions.notice,
         )
-
-    def _show_page(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        self._loading.wait(PAGES)
-        return self._pages(environ, start_response)
 
     def _load_pages(self) -> None:
         self._pages.load()
@@ -361,23 +390,23 @@ class Assembly:
             self._loading.wait(ENGINE_CLIENT)
         except PermanentError:
             return
-        complained = False
         while not self._closing.is_set():
             try:
                 self._take_over()
             except TemporaryError as error:
-                if not complained:
+                if self._health.troubled(ENGINE, error):
                     log.warning("%s Jobs and endpoints wait until the engine answers.", error)
-                    complained = True
-                self._closing.wait(ENGINE_RETRY)
+                    self.supervisor.hold(error)
             except PermanentError as error:
                 self._fail(error)
                 return
-            except Exception:
-                log.exception("the emulator can't take over what an earlier run left")
-                return
+            except Exception as error:
+                reason = f"what an earlier run left can't be taken over: {error!r}"
+                if self._health.troubled(EMULATOR, reason):
+                    log.exception("%s; it is tried again", reason)
             else:
                 return
+            self._closing.wait(ENGINE_RETRY)
 
     def _take_over(self) -> None:
         self.launcher.check_shared(self.state)
@@ -396,6 +425,8 @@ class Assembly:
             host = self.launcher.gateway_address() or _ENGINE_HOST
             self._url_for_containers = f"http://{host}:{self._port}"
         self._engine_up.set()
+        self._health.well(ENGINE)
+        self._health.well(EMULATOR)
         self.supervisor.start()
         self.launcher.warm().join()
         if self._url_for_containers:

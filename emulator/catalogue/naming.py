@@ -283,6 +283,8 @@ def answers(url: str) -> bool:
     with closing(connection):
         try:
             connection.request("GET", "/_emulator/health")
-            return connection.getresponse().status == http.HTTPStatus.OK
+            answered = connection.getresponse().status
         except (OSError, http.client.HTTPException):
             return False
+    # The second is that of one that does not work for now.
+    return answered in (http.HTTPStatus.OK, http.HTTPStatus.SERVICE_UNAVAILABLE)

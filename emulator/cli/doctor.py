@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -101,10 +102,21 @@ def check_port(settings: Settings) -> Finding:
     try:
         ports.check_free(settings)
     except ports.PortTaken as problem:
-        if ports.health(base):
-            return Finding("port", True, f"an emulator is running at {base}")
+        if health := ports.health(base):
+            return _running(base, health)
         return Finding("port", False, str(problem), "sagemaker-emulator up --port 0")
     return Finding("port", True, f"{settings.host}:{settings.port} is free")
+
+
+def _running(base: str, health: dict[str, Any]) -> Finding:
+    """Return what an emulator that runs says of itself."""
+    text = f"an emulator is running at {base}"
+    problems = health.get("problems")
+    if not problems:
+        return Finding("port", True, text)
+    told = "; ".join(f"{part}: {reason}" for part, reason in problems.items())
+    mend = "mend what it names; it tries again by itself. Its log says more"
+    return Finding("port", False, f"{text}, with problems: {told}", mend)
 
 
 def check_disk(settings: Settings) -> Finding:

@@ -1,9 +1,10 @@
 """Who listens on a port: nobody, an emulator, or another program. It never leaves a socket open."""
 
 import errno
+import http
 import json
 import socket
-from typing import Any
+from typing import IO, Any
 
 from emulator.errors import PermanentError
 from emulator.settings import Settings
@@ -61,6 +62,7 @@ def health(base: str) -> dict[str, Any] | None:
 
 def page(base: str, name: str) -> dict[str, Any] | None:
     """Return one of an emulator's own pages, or None if nobody has it there."""
+    import urllib.error
     import urllib.request  # a tenth of the time that a start takes, and a start rarely needs it
 
     # A proxy of the environment is for other hosts than this one.
@@ -68,9 +70,20 @@ def page(base: str, name: str) -> dict[str, Any] | None:
     try:
         with opener.open(f"{base}/_emulator/{name}", timeout=_ANSWER_SECONDS) as reply:
             answer = json.load(reply)
+    except urllib.error.HTTPError as refusal:
+        # With 503, health says what is wrong with an emulator that is there.
+        with refusal:
+            answer = _json(refusal) if refusal.code == http.HTTPStatus.SERVICE_UNAVAILABLE else None
     except (OSError, ValueError):
         return None
     return answer if isinstance(answer, dict) else None
+
+
+def _json(reply: IO[bytes]) -> Any:
+    try:
+        return json.load(reply)
+    except (OSError, ValueError):
+        return None
 
 
 def _reason(host: str, port: int, flag: str, problem: OSError) -> str:

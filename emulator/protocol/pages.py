@@ -8,6 +8,7 @@
 A browser that shows somebody else's page may not change anything here.
 """
 
+import json
 import logging
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+WELL = "ok"
+"""The status in health of an emulator that works."""
+_HEALTH = "/_emulator/health"
 _CLAIM = ("accelerator_type", "framework", "user")
 _LONGEST = 200
 """Characters of each member of a claim."""
@@ -54,8 +58,12 @@ class Accelerators(Protocol):
 class Pages:
     """The WSGI application of the pages.
 
+    Health needs nothing but the standard library, so that it answers whatever can't be loaded.
+
     Args:
-        health: what ``GET /_emulator/health`` answers.
+        health: what ``GET /_emulator/health`` answers, with status 200 if its `status` is `ok`,
+            else 503.
+        loaded: returns once Flask may be used, for any other page.
         reset: forgets every resource and object; called by ``POST /_emulator/reset``.
     """
 
@@ -65,12 +73,14 @@ class Pages:
         health: Callable[[], Document],
         reset: Callable[[], None],
         accelerators: Accelerators,
+        loaded: Callable[[], None] = lambda: None,
     ) -> None:
         self._health, self._reset, self._accelerators = health, reset, accelerators
+        self._loaded = loaded
 
     @cached_property
     def _application(self) -> "Flask":
-        return _flask(self._health, self._reset, self._accelerators)
+        return _flask(self._reset, self._accelerators)
 
     def load(self) -> None:
         """Import Flask, which takes longer than the rest of the front; else the first page does."""
@@ -79,19 +89,33 @@ class Pages:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == _HEALTH and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return self._show_health(environ, start_response)
+        self._loaded()
         return self._application(environ, start_response)
+
+    def _show_health(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        document = self._health()
+        well = document.get("status") == WELL
+        headers = [("Content-Type", "application/json")]
+        start_response("200 OK" if well else "503 Service Unavailable", headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [json.dumps(document).encode()]
 
 
 def create_pages(
-    *, health: Callable[[], Document], reset: Callable[[], None], accelerators: Accelerators
+    *,
+    health: Callable[[], Document],
+    reset: Callable[[], None],
+    accelerators: Accelerators,
+    loaded: Callable[[], None] = lambda: None,
 ) -> Pages:
     """Return the pages; see Pages for the arguments."""
-    return Pages(health=health, reset=reset, accelerators=accelerators)
+    return Pages(health=health, reset=reset, accelerators=accelerators, loaded=loaded)
 
 
-def _flask(
-    health: Callable[[], Document], reset: Callable[[], None], accelerators: Accelerators
-) -> "Flask":
+def _flask(reset: Callable[[], None], accelerators: Accelerators) -> "Flask":
     from flask import Flask, abort, jsonify, request
     from werkzeug.exceptions import HTTPException
 
@@ -102,10 +126,6 @@ def _flask(
         # A browser names the page's origin with every POST; other clients name none.
         if request.method == "POST" and "Origin" in request.headers:
             abort(403, "Requests from web pages are refused.")
-
-    @flask.get("/_emulator/health")
-    def show_health() -> "Response":
-        return jsonify(health())
 
     @flask.post("/_emulator/reset")
     def forget_everything() -> "Response":
@@ -134,6 +154,10 @@ def _flask(
             "reason": choice.reason,
         }
         return jsonify(answer), 200
+
+    @flask.errorhandler(TemporaryError)
+    def put_off(error: TemporaryError) -> "tuple[Response, int]":
+        return jsonify({"message": str(error)}), 503
 
     @flask.errorhandler(HTTPException)
     def refuse(error: "HTTPException") -> "tuple[Response, int]":

@@ -24,6 +24,7 @@ from emulator.reconcile import labels, reasons
 from emulator.reconcile.farewells import Farewells
 from emulator.reconcile.fleet import Fleet
 from emulator.reconcile.hosting import FleetFailed, Hosting, Instance
+from emulator.reconcile.waiting import STREAM, Waits
 from emulator.routing import Route, RoutingTable
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Endpoints:
         self._drain = invocation_timeout + DRAIN_MARGIN
         self._farewells = Farewells(hosting.end)
         self._fleets: dict[tuple[Scope, str, int], Fleet] = {}
+        self._waits = Waits(hosting.logs)
 
     def reconcile(self, record: Record) -> float | None:
         """Make one pass; see supervisor.Reconciler."""
@@ -69,7 +71,13 @@ class Endpoints:
             Phase.FAILED: self._rest,
             Phase.DELETING: self._delete,
         }
-        return passes[Phase(record.phase)](record)
+        delay = passes[Phase(record.phase)](record)
+        self._waits.over(record)
+        return delay
+
+    def delayed(self, record: Record, error: TemporaryError) -> None:
+        """Say in the endpoint's log group why it waits; see supervisor.Reconciler."""
+        self._waits.tell(record, f"/aws/sagemaker/Endpoints/{record.name}", STREAM, str(error))
 
     def settled(self, record: Record) -> bool:
         """Say whether the resource needs no look at the start of a run."""

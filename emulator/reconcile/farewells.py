@@ -150,3 +150,7 @@ class Farewells:
             except EmulatorError as error:
                 log.warning("Endpoint/%s: a container may be left: %s", name, error)
                 return None
+            except Exception:
+                # The others, and who waits for all of them, must not suffer from it.
+                log.exception("Endpoint/%s: a container may be left", owner[1])
+                return None

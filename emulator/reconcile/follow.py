@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from emulator.errors import EmulatorError
+from emulator.health import Health
 from emulator.launch.driver import Launcher
 from emulator.logs import LogLine, capture
 
@@ -24,10 +25,15 @@ class _Follower:
 
 
 class Followers:
-    """The followers of all running containers, by handle."""
+    """The followers of all running containers, by handle.
 
-    def __init__(self, launcher: Launcher) -> None:
+    Args:
+        health: is told of output that can't be kept.
+    """
+
+    def __init__(self, launcher: Launcher, health: Health | None = None) -> None:
         self._launcher = launcher
+        self._health = health or Health()
         self._followers: dict[str, _Follower] = {}
         self._guard = threading.Lock()
 
@@ -42,7 +48,8 @@ class Followers:
     ) -> None:
         """Pass on what the container writes after `since`; a second call changes nothing.
 
-        If the engine stops giving the lines, `ended` is called too, and a further call goes on.
+        If the engine stops giving the lines, `ended` is called too, and a further call goes on. So
+        it does where lines can't be kept, of which health tells until they can, or are given up.
 
         Args:
             handle: the container.
@@ -76,6 +83,7 @@ class Followers:
         """
         with self._guard:
             follower = self._followers.pop(handle, None)
+        self._health.well(_part(handle))
         while follower is not None and follower.thread.is_alive():
             before = follower.batches
             follower.thread.join(patience)
@@ -95,14 +103,26 @@ class Followers:
         def counted(lines: Sequence[LogLine]) -> None:
             sink(lines)
             follower.batches += 1
+            self._health.well(_part(handle))
 
         try:
             capture(self._launcher.logs(handle, since=since), counted, rewrite=rewrite)
         except EmulatorError as error:
             log.warning("container %s: its output can't be read: %s", handle[:12], error)
-            with self._guard:
-                self._followers.pop(handle, None)
-        except Exception:
-            log.exception("container %s: its output can't be kept", handle[:12])
-        finally:
-            ended()
+            self._forget(handle, follower)
+        except Exception as error:
+            if self._health.troubled(_part(handle), f"{type(error).__name__}: {error}"):
+                log.exception("%s can't be kept; it is tried again", _part(handle))
+            self._forget(handle, follower)
+            # Nobody is woken: a next try at once would fail as this one did.
+            return
+        ended()
+
+    def _forget(self, handle: str, follower: _Follower) -> None:
+        with self._guard:
+            if self._followers.get(handle) is follower:
+                del self._followers[handle]
+
+
+def _part(handle: str) -> str:
+    return f"the output of container {handle[:12]}"

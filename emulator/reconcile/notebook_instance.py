@@ -15,7 +15,7 @@ from emulator import trees
 from emulator.accelerators import Device
 from emulator.call import Document, Record, Scope, Store
 from emulator.clock import now
-from emulator.errors import PermanentError
+from emulator.errors import PermanentError, TemporaryError
 from emulator.kinds import LIFECYCLE_CONFIG, NOTEBOOK_INSTANCE
 from emulator.launch.contract import notebook as contract
 from emulator.launch.contract import write
@@ -100,7 +100,13 @@ class NotebookInstances:
             Phase.UPDATING: self._update,
             Phase.DELETING: self._delete,
         }
-        return passes[Phase(record.phase)](record)
+        delay = passes[Phase(record.phase)](record)
+        self._logs.wait_over(record)
+        return delay
+
+    def delayed(self, record: Record, error: TemporaryError) -> None:
+        """Say in the instances' log group why it waits; see supervisor.Reconciler."""
+        self._logs.tell_wait(record, str(error))
 
     def settled(self, record: Record) -> bool:
         """Say whether the resource needs no look at the start of a run."""

@@ -14,6 +14,7 @@ from emulator.logs import LogLine, LogSink
 from emulator.reconcile import notices
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.last_words import last_words
+from emulator.reconcile.waiting import STREAM, Waits
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,14 @@ class NotebookLogs:
         self._followers = followers
         self._logs = logs
         self._wake = wake
+        self._waits = Waits(logs)
+
+    def tell_wait(self, record: Record, reason: str) -> None:
+        """Tell, once for each wait, why an instance waits."""
+        self._waits.tell(record, LOG_GROUP, f"{record.name}/{STREAM}", reason)
+
+    def wait_over(self, record: Record) -> None:
+        self._waits.over(record)
 
     def warn(self, record: Record, warning: str) -> None:
         """Tell of a risk, in Jupyter's stream and in the emulator's own log."""

@@ -1,7 +1,8 @@
 """The loop: every resource with work to do has one worker, which reconciles it pass by pass.
 
 A worker looks, acts, and sleeps until the resource is woken or its own delay has passed. Doing a
-pass twice equals doing it once, so a wake-up too many is harmless.
+pass twice equals doing it once, so a wake-up too many is harmless. Nothing ends a worker but its
+work: what a pass could not cope with is told, seen in health, and tried again.
 """
 
 import logging
@@ -12,6 +13,7 @@ from typing import Protocol
 from emulator.call import Kind, Record, Scope, Store
 from emulator.clock import monotonic
 from emulator.errors import TemporaryError
+from emulator.health import Health
 
 log = logging.getLogger(__name__)
 
@@ -56,30 +58,56 @@ class Reconciler(Protocol):
         """End the resource in failure after `error` has come back too often."""
         ...
 
+    def delayed(self, record: Record, error: TemporaryError) -> None:
+        """Say on the resource why it waits, and do what can be done without what it waits for.
+
+        Called after each pass that raised `error`, so for one wait again and again.
+        """
+        ...
+
 
 class _Worker:
     def __init__(self) -> None:
         self.woken = threading.Event()
         self.thread: threading.Thread | None = None
+        self.failures = 0
+        """Unexpected errors in a row."""
+        self.waits = False
+        """The last pass ended with a TemporaryError."""
 
 
 class Supervisor:
-    """Starts, wakes and ends the workers."""
+    """Starts, wakes and ends the workers.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        health: is told of workers whose passes fail.
+    """
+
+    def __init__(self, store: Store, health: Health | None = None) -> None:
         self._store = store
+        self._health = health or Health()
         self._reconcilers: dict[str, Reconciler] = {}
         self._workers: dict[Key, _Worker] = {}
         self._guard = threading.Lock()
         self._stopping = True
+        self.held: TemporaryError | None = None
+        """Why every resource waits, if so."""
 
     def register(self, reconciler: Reconciler) -> None:
         self._reconcilers[reconciler.kind.name] = reconciler
 
     def start(self) -> None:
         """Accept work, and look once at every resource that an earlier run left."""
+        self._begin(None)
+
+    def hold(self, error: TemporaryError) -> None:
+        """Accept work, but let every resource wait because of `error` until `start`."""
+        self._begin(error)
+
+    def _begin(self, held: TemporaryError | None) -> None:
         with self._guard:
             self._stopping = False
+            self.held = held
         for reconciler in self._reconcilers.values():
             for record in self._unsettled(reconciler):
                 self.wake(reconciler.kind, record.scope, record.name)
@@ -139,16 +167,9 @@ class Supervisor:
         return [record for record in records if not reconciler.settled(record)]
 
     def _work(self, key: Key, kind: Kind, worker: _Worker) -> None:
-        failures = 0
         while True:
             worker.woken.clear()
-            try:
-                delay, failures = self._pass(key, kind, failures)
-            except Exception:
-                # Its failure can't be written down, perhaps for lack of disk space. Were this
-                # thread to die of it, nobody would ever look at the resource again.
-                log.exception("%s/%s: its state can't be kept", kind.name, key[2])
-                delay = UNWRITTEN
+            delay = self._safe_pass(key, kind, worker)
             with self._guard:
                 if self._stopping or (delay is None and not worker.woken.is_set()):
                     del self._workers[key]
@@ -156,27 +177,56 @@ class Supervisor:
             if delay:
                 worker.woken.wait(delay)
 
-    def _pass(self, key: Key, kind: Kind, failures: int) -> tuple[float | None, int]:
-        """Return the delay before the next pass and the count of failures in a row."""
+    def _safe_pass(self, key: Key, kind: Kind, worker: _Worker) -> float | None:
+        """Make a pass whose own failure, say for a full disk, does not end the worker."""
+        _, _, name = key
+        part = f"{kind.name} {name}"
+        try:
+            delay = self._pass(key, kind, worker)
+        except Exception as error:
+            # Its failure can't even be written down. Were this thread to die of it, nobody would
+            # ever look at the resource again.
+            if self._health.troubled(part, f"{type(error).__name__}: {error}"):
+                log.exception("%s/%s: its state can't be kept; it is tried again", kind.name, name)
+            return UNWRITTEN
+        self._health.well(part)
+        return delay
+
+    def _pass(self, key: Key, kind: Kind, worker: _Worker) -> float | None:
+        """Return the delay before the next pass, None if nothing is left to do."""
         _, scope, name = key
         reconciler = self._reconcilers[kind.name]
         record = self._store.find(kind, scope, name)
         try:
             if record is None:
                 reconciler.forget(scope, name)
-                return None, 0
-            return reconciler.reconcile(record), 0
+                return None
+            if self.held is not None:
+                raise self.held
+            delay = reconciler.reconcile(record)
         except TemporaryError as error:
-            if not failures:
+            if not worker.waits:
                 log.warning("%s/%s waits: %s", kind.name, name, error)
-            return error.delay, failures + 1
+            worker.waits = True
+            if record is not None and self._store.find(kind, scope, name) is not None:
+                reconciler.delayed(record, error)
+            return error.delay
         except Exception as error:
             if record is None or self._store.find(kind, scope, name) is None:
                 log.debug("%s/%s was removed meanwhile: %s", kind.name, name, error)
-                return 0.0 if record else None, 0
+                return 0.0 if record else None
             log.exception("%s/%s: unexpected error in phase %s", kind.name, name, record.phase)
-            if failures + 1 < TRIES:
-                return 2.0**failures, failures + 1
-            reconciler.give_up(record, error)
-            # An ended resource that can't be tidied up is left to the next start.
-            return None if reconciler.settled(record) else 0.0, 0
+            return self._after(error, record, worker)
+        worker.failures, worker.waits = 0, False
+        return delay
+
+    def _after(self, error: Exception, record: Record, worker: _Worker) -> float | None:
+        """Return the delay after an unexpected error, which may be the last that is borne."""
+        reconciler = self._reconcilers[record.kind]
+        worker.failures += 1
+        if worker.failures < TRIES:
+            return 2.0 ** (worker.failures - 1)
+        reconciler.give_up(record, error)
+        worker.failures = 0
+        # An ended resource that can't be tidied up is left to the next start.
+        return None if reconciler.settled(record) else 0.0

@@ -20,7 +20,7 @@ from emulator.launch.driver import ContainerSpec, Launcher, Observed
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle.training_job import Event, Phase
 from emulator.logs import LogSink
-from emulator.reconcile import labels, reasons, waits
+from emulator.reconcile import labels, reasons, waiting, waits
 from emulator.reconcile.artifacts import Artifacts
 from emulator.reconcile.checkpoints import Checkpoints
 from emulator.reconcile.follow import Followers
@@ -90,7 +90,36 @@ class TrainingJobs:
         if act is None:
             self.forget(record.scope, record.name)
             return None
-        return act(record)
+        delay = act(record)
+        if waiting.waits(record):
+            self._edit(
+                record,
+                lambda document: waiting.resumed(document, record.phase, now()),
+                "waits no more",
+            )
+        return delay
+
+    def delayed(self, record: Record, error: TemporaryError) -> None:
+        """Say on the job why it waits; see supervisor.Reconciler.
+
+        Its limits count all the same. A job that waits to start fails as for lack of capacity when
+        it has waited for as long as it may be pending or, if that has no limit, as it may run.
+        """
+        phase, reason = Phase(record.phase), str(error)
+        if phase in life.FINAL:
+            return
+        if phase is Phase.STOPPING and not _reached_training(record):
+            self._move(record, Event.NOTHING_RAN)
+        elif phase is Phase.STARTING and now() >= self._pending_deadline(record):
+            self._fail(record, reasons.capacity(reason))
+        elif phase is Phase.TRAINING and self._overdue(record):
+            self._move(record, Event.RUNTIME_EXCEEDED)
+        elif not waiting.says(record.document, record.phase, reason):
+            self._edit(
+                record,
+                lambda document: waiting.saying(document, record.phase, reason, now()),
+                reason,
+            )
 
     def forget(self, scope: Scope, name: str) -> None:
         """Leave nothing of an ended or deleted job behind but its document."""
@@ -344,6 +373,11 @@ class TrainingJobs:
         limit: int = record.document["StoppingCondition"]["MaxRuntimeInSeconds"]
         return float(record.document["TrainingStartTime"] + limit)
 
+    def _pending_deadline(self, record: Record) -> float:
+        limits = record.document["StoppingCondition"]
+        limit: int = limits.get("MaxPendingTimeInSeconds", limits["MaxRuntimeInSeconds"])
+        return float(record.document["CreationTime"] + limit)
+
     def _job_directory(self, scope: Scope, name: str) -> Path:
         return self._directory / scope.account / scope.region / name
 
@@ -425,3 +459,9 @@ class TrainingJobs:
 def _first_failed(hosts: list[Observed]) -> Observed | None:
     failed = (host for host in hosts if host.exit_code)
     return min(failed, key=lambda host: host.finished_at, default=None)
+
+
+def _reached_training(record: Record) -> bool:
+    """Tell whether a job came as far as the phase in which containers are started."""
+    reached = {entry["Status"] for entry in record.document["SecondaryStatusTransitions"]}
+    return life.MEANING[Phase.TRAINING].secondary in reached

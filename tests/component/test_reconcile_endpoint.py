@@ -91,6 +91,17 @@ def test_an_endpoint_serves_on_while_the_engine_is_down(world: World) -> None:
     assert world.look() == 5.0
 
 
+def test_an_endpoint_says_in_its_log_group_once_for_each_wait_why_it_waits(world: World) -> None:
+    world.create()
+    for _ in range(3):
+        world.endpoints.delayed(world.record(), TemporaryError("The engine is silent."))
+    said = "[sagemaker-emulator] WARNING: Waiting: The engine is silent."
+    assert world.written.texts() == [[said]]
+    world.look()
+    world.endpoints.delayed(world.record(), TemporaryError("The engine is silent."))
+    assert [line.text for line in world.written.streams["emulator"]] == [said, said]
+
+
 def test_a_container_that_died_is_replaced_in_the_next_pass(world: World) -> None:
     serving(world, instances=2)
     first, second = handles(world)

@@ -10,7 +10,7 @@ from training_world import source
 
 from emulator.accelerators import NotYetAttached
 from emulator.accelerators.types import LOCAL
-from emulator.errors import PermanentError
+from emulator.errors import PermanentError, TemporaryError
 from emulator.kinds import LIFECYCLE_CONFIG, NOTEBOOK_INSTANCE
 from emulator.launch.fake import Behaviour
 from emulator.lifecycle.notebook_instance import Event
@@ -362,3 +362,11 @@ def test_instances_with_gpus_get_those_that_are_there(world: World) -> None:
     world.create(InstanceType="ml.p3.2xlarge")
     world.settle()
     assert world.specs()[0].gpus
+
+
+def test_an_instance_says_in_its_log_group_why_it_waits(world: World) -> None:
+    world.create()
+    for _ in range(3):
+        world.instances.delayed(world.record(), TemporaryError("The engine is silent."))
+    said = "[sagemaker-emulator] WARNING: Waiting: The engine is silent."
+    assert world.written.texts() == [[said]]

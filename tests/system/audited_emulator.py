@@ -6,7 +6,6 @@ A line of the report is `THREAD MODULE`. Whether a module was really loaded is o
 what was asked for in vain, as optional packages are, is left out at the end.
 """
 
-import atexit
 import sys
 import threading
 
@@ -28,8 +27,10 @@ def _report(path: str) -> None:
 
 if __name__ == "__main__":
     path = sys.argv.pop(1)
-    atexit.register(_report, path)
     sys.addaudithook(_note)
     from emulator.cli.main import main
 
-    main()
+    try:
+        main()
+    finally:
+        _report(path)

@@ -1,7 +1,6 @@
 """`sagemaker-emulator up`, as a process: the ready line, signals, the lock, the port."""
 
 import ctypes
-import json
 import os
 import re
 import shlex
@@ -14,10 +13,9 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from running_emulator import Emulator, eventually, unique
+from running_emulator import Emulator, eventually, health, unique
 
 from emulator.cli.up import SAME_WISH_SECONDS
 
@@ -31,12 +29,6 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*COMMAND, *arguments], env=CLEAN, capture_output=True, text=True, timeout=60
     )
-
-
-def health(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{url}/_emulator/health", timeout=10) as reply:
-        answer: dict[str, Any] = json.load(reply)
-    return answer
 
 
 @pytest.fixture

@@ -76,8 +76,8 @@ class Engine:
         self._streams: set[Stream] = set()
         self._closed = False
 
-    def get(self, path: str, **params: Any) -> Any:
-        return self._request("GET", path, params)
+    def get(self, path: str, *, timeout: float = _CALL_SECONDS, **params: Any) -> Any:
+        return self._request("GET", path, params, timeout=timeout)
 
     def post(
         self, path: str, body: Any = None, *, timeout: float = _CALL_SECONDS, **params: Any

@@ -47,6 +47,7 @@ _ENDED = ("exited", "dead")
 _PAUSE_IS_GONE = ("non running container", "no such container")
 _WAIT_SECONDS = 3600.0
 _AGAIN_SECONDS = 0.02
+_CHECK_SECONDS = 3.0
 
 
 class DockerLauncher:
@@ -109,6 +110,10 @@ class DockerLauncher:
     def load(self) -> None:
         """Import the engine's client; else the first call does."""
         load_client()
+
+    def check(self) -> None:
+        """Raise EngineDown unless the engine answers within a few seconds."""
+        self._engine.get("/version", timeout=_CHECK_SECONDS)
 
     def warm(self) -> threading.Thread:
         """Sweep, make the network and fill the pool, all in the background."""

@@ -253,6 +253,9 @@ class Namespaces:
             except EmulatorError as error:
                 log.warning("no warm network namespaces, containers start slower: %s", error)
                 rest = _GIVE_UP_SECONDS
+            except Exception:
+                log.exception("no warm network namespaces, containers start slower")
+                rest = _GIVE_UP_SECONDS
             with self._changed:
                 if made:
                     self._idle.append(made)
