@@ -31,7 +31,7 @@ from emulator.launch.docker import DockerLauncher
 from emulator.lifecycle.endpoint import SERVING
 from emulator.loading import Loading
 from emulator.logs import LogSink
-from emulator.names import token
+from emulator.names import endpoint_log_group, token
 from emulator.operations import absent, registry
 from emulator.protocol import model
 from emulator.protocol.front import create_app
@@ -379,6 +379,7 @@ class Assembly:
             store=self.store,
             objects=self.storage.objects(scope),
             wake=self.supervisor.wake,
+            open_log_group=partial(self.storage.open_log_group, scope),
             request_id=request_id,
             shapes=model.sagemaker().shapes,
         )
@@ -418,6 +419,8 @@ class Assembly:
         # What a stopped instance keeps, it keeps.
         remove_leftovers(self.store, NOTEBOOK_INSTANCE, self._notebooks, lambda record: False)
         self._notebook_instances.resume()
+        for record in self.store.select(ENDPOINT):
+            self.storage.open_log_group(record.scope, endpoint_log_group(record.name))
         if self._closing.is_set():
             return
         if not self.launcher.in_container():

@@ -185,6 +185,7 @@ class Call:
 
     Attributes:
         wake: tells the reconciler that the named resource has work to do.
+        open_log_group: makes a group of CloudWatch Logs in the scope, unless it is there.
         shapes: the service model's shapes by name.
     """
 
@@ -193,6 +194,7 @@ class Call:
     store: Store
     objects: Objects
     wake: Callable[[Kind, Scope, str], None]
+    open_log_group: Callable[[str], None]
     request_id: str = ""
     shapes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

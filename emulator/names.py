@@ -7,6 +7,11 @@ LABEL_PREFIX = "org.sagemaker-emulator."
 """How every label starts that we put on containers, volumes, networks and images."""
 
 
+def endpoint_log_group(endpoint: str) -> str:
+    """Return the CloudWatch Logs group of an endpoint's instances (contract B10)."""
+    return f"/aws/sagemaker/Endpoints/{endpoint}"
+
+
 def request_id() -> str:
     """Return a request id as AWS formats it."""
     return str(uuid.uuid4())

@@ -22,7 +22,7 @@ from emulator.errors import ValidationException
 from emulator.kinds import ENDPOINT, ENDPOINT_CONFIG, MODEL
 from emulator.lifecycle import endpoint as life
 from emulator.lifecycle.endpoint import IN_PROGRESS, Event, Phase
-from emulator.names import token
+from emulator.names import endpoint_log_group, token
 from emulator.operations import tags
 from emulator.operations.listing import Listing
 from emulator.operations.refusals import (
@@ -72,6 +72,7 @@ def create(call: Call, request: Document) -> Document:
         },
     }
     record = call.store.create(ENDPOINT, call.scope, name, *life.born(document, now()), labels)
+    call.open_log_group(endpoint_log_group(name))
     call.wake(ENDPOINT, call.scope, name)
     return record.document
 

@@ -6,7 +6,7 @@ heals them, and lets them go.
 
 import logging
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emulator.call import Document, Record, Store
@@ -44,6 +44,8 @@ class Casualty:
 
     deaths: int
     not_before: float
+    before: str = ""
+    """What the next instance has to say of the one whose place it takes."""
 
 
 Slot = tuple[str, int]
@@ -193,8 +195,10 @@ class Fleet:
         spec_id = self._ids.setdefault(slot, instance_id())
         try:
             spec = self._spec(variant, number, spec_id)
+            before = self._casualty(slot).before
             self._logs.announce(
-                variant, spec_id, self._warnings(variant), self._acceleration.facts(variant)
+                *(variant, spec_id, self._warnings(variant)),
+                [*self._acceleration.facts(variant), *([before] if before else [])],
             )
             handle = self._hosting.launcher.start(spec)
         except PermanentError as error:
@@ -352,12 +356,21 @@ class Fleet:
         instance.target.close()
         del self._instances[slot]
         self._hosting.end(instance.handle, 0.0)
+        self._replace(slot, instance.target.instance_id, why)
         self._mourn(slot, why)
 
+    def _replace(self, slot: Slot, instance_id: str, why: str) -> None:
+        """Have the endpoint's log say of a dead instance that another takes its place."""
+        self._logs.replaced(slot[0], instance_id, why)
+        before = f"this instance takes the place of {instance_id}. {why}"
+        self._casualties[slot] = replace(self._casualty(slot), before=before)
+
     def _mourn(self, slot: Slot, why: str) -> None:
-        deaths = self._casualty(slot).deaths
-        delay = RESTART_DELAYS[min(deaths, len(RESTART_DELAYS) - 1)]
-        self._casualties[slot] = Casualty(deaths + 1, monotonic() + delay)
+        casualty = self._casualty(slot)
+        delay = RESTART_DELAYS[min(casualty.deaths, len(RESTART_DELAYS) - 1)]
+        self._casualties[slot] = replace(
+            casualty, deaths=casualty.deaths + 1, not_before=monotonic() + delay
+        )
         log.warning(
             "Endpoint/%s: an instance of variant %s is started again%s: %s",
             *(self._record.name, slot[0], f" in {delay:g} s" if delay else "", why),
@@ -386,6 +399,9 @@ class Fleet:
             self._logs.follow(observed, new=False)
             if not observed.running:
                 self._hosting.followers.finish(observed.handle, LAST_LINES)
+                if slot not in self._instances:
+                    died = observed.labels[labels.INSTANCE_ID]
+                    self._replace(slot, died, self._logs.obituary(observed))
             self._hosting.end(observed.handle, 0.0)
 
     def _deployed(self, variant: str) -> Document:

@@ -9,6 +9,7 @@ from emulator.clock import now
 from emulator.errors import EmulatorError
 from emulator.launch.driver import Launcher, Observed
 from emulator.logs import LogSink, without_controls
+from emulator.names import endpoint_log_group
 from emulator.reconcile import labels, notices
 from emulator.reconcile.follow import Followers
 from emulator.reconcile.last_words import last_words, never_ran
@@ -64,6 +65,14 @@ class InstanceLogs:
         self._logs.append(self._scope, self._group, stream, notices.lines([warning], now()))
         log.warning("Endpoint/%s, variant %s: %s", self._name, variant, warning)
 
+    def replaced(self, variant: str, instance_id: str, why: str) -> None:
+        """End the stream of an instance with how it has ended, and that another takes its place."""
+        stream = f"{variant}/{instance_id}"
+        # At the time of its last line; see JobLogs.tell.
+        at = self._logs.last(self._scope, self._group, stream) or now()
+        text = f"this instance is replaced by another: {why}"
+        self._logs.append(self._scope, self._group, stream, notices.lines([text], at))
+
     def follow(self, observed: Observed, *, new: bool) -> None:
         """Pass on what a container writes.
 
@@ -100,4 +109,4 @@ class InstanceLogs:
 
     @property
     def _group(self) -> str:
-        return f"/aws/sagemaker/Endpoints/{self._name}"
+        return endpoint_log_group(self._name)

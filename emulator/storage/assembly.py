@@ -145,6 +145,10 @@ class Storage:
         """Append lines to a CloudWatch Logs stream, making it if need be."""
         self._ready().streams.put(scope, group, stream, lines)
 
+    def open_log_group(self, scope: Scope, group: str) -> None:
+        """Make a CloudWatch Logs group, unless it is there; without streams it lasts one run."""
+        self._ready().streams.open(scope, group)
+
     def last_log_line(self, scope: Scope, group: str, stream: str) -> float:
         """Return the epoch seconds of a stream's last line, 0.0 if it has none."""
         return self._ready().streams.last(scope, group, stream)

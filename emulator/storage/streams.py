@@ -66,6 +66,11 @@ class LogStreams:
         with told(path):
             self._load()
 
+    def open(self, scope: Scope, group: str) -> None:
+        """Make a group, unless it is there."""
+        with self._lock:
+            logs_backends[scope.account][scope.region].ensure_log_group(group)
+
     def put(self, scope: Scope, group: str, stream: str, lines: Sequence[Line]) -> None:
         """Append lines; makes the group and the stream if need be, even for no lines.
 

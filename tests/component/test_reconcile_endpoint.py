@@ -30,6 +30,9 @@ def world(tmp_path: Path, storage: Storage) -> Iterator[World]:
     made.close()
 
 
+MARK = "[sagemaker-emulator] "
+
+
 def serving(world: World, instances: int = 1) -> None:
     """Create an endpoint and bring it into service."""
     world.create(instances=instances)
@@ -109,6 +112,13 @@ def test_a_container_that_died_is_replaced_in_the_next_pass(world: World) -> Non
     world.until(lambda: first not in handles(world) and len(world.reached()) == 2)
     assert second in handles(world)
     assert world.reached() == world.addresses()
+    died, _, began = world.written.streams
+    why = "The container exited with code 137. Its last words: serving"
+    (dead, living, new) = world.written.texts()
+    assert dead == ["serving", f"{MARK}WARNING: this instance is replaced by another: {why}"]
+    assert living == ["serving"]
+    assert new[0] == f"{MARK}this instance takes the place of {died.partition('/')[2]}. {why}"
+    assert began != died
 
 
 def test_a_container_that_keeps_dying_is_started_ever_later(world: World) -> None:

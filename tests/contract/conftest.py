@@ -7,7 +7,7 @@ is done by the test: `server.happens(kind, name, *events)` applies state-table e
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,8 @@ class Running:
 
         objects = self.storage.objects(scope)
         shapes = service_model().shapes
-        return Call(operation, scope, self.store, objects, wake, request_id, shapes)
+        open_log_group = partial(self.storage.open_log_group, scope)
+        return Call(operation, scope, self.store, objects, wake, open_log_group, request_id, shapes)
 
     def close(self) -> None:
         self.storage.close()

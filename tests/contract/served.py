@@ -22,7 +22,8 @@ REGION = "us-west-2"
 def make_call(operation: str, scope: Scope, request_id: str) -> Call:
     """Return a call of a handler that uses neither store nor objects."""
     unused: Any = None
-    return Call(operation, scope, unused, unused, lambda kind, scope, name: None, request_id)
+    nothing = {"wake": lambda kind, scope, name: None, "open_log_group": unused}
+    return Call(operation, scope, unused, unused, request_id=request_id, **nothing)
 
 
 def absent(*_: Any) -> Iterable[bytes]:

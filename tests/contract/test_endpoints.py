@@ -54,6 +54,15 @@ def test_a_created_endpoint_is_creating_and_waits_for_the_reconciler(
     assert [(kind.name, name) for kind, _, name in server.woken] == [("Endpoint", "End-1")]
 
 
+def test_the_log_group_of_an_endpoint_is_there_from_its_creation(client, sagemaker, config):
+    logs = client("logs")
+    assert logs.describe_log_groups()["logGroups"] == []
+    sagemaker.create_endpoint(EndpointName="End-1", EndpointConfigName=config)
+    [group] = logs.describe_log_groups()["logGroups"]
+    assert group["logGroupName"] == "/aws/sagemaker/Endpoints/End-1"
+    assert logs.filter_log_events(logGroupName=group["logGroupName"])["events"] == []
+
+
 def test_the_plan_outlives_the_configuration_and_the_model(server, sagemaker, config, model):
     sagemaker.create_endpoint(EndpointName="End-1", EndpointConfigName=config)
     sagemaker.delete_endpoint_config(EndpointConfigName=config)

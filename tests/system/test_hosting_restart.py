@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from endpoint_data import answers, archive, left_of, load, pauses, upload
-from running_emulator import Emulator, eventually, unique
+from running_emulator import LABEL, Emulator, eventually, unique
 
 pytestmark = pytest.mark.docker
+
+MARK = "[sagemaker-emulator] "
 
 Launch = Callable[..., Emulator]
 
@@ -142,9 +144,15 @@ def test_a_container_that_died_without_an_emulator_is_started_again(launched: La
     assert ids(emulator, name) != {container.id}
     group = f"/aws/sagemaker/Endpoints/{name}"
     eventually(
-        lambda: sorted(emulator.log_lines(group)) == ["born", "born", "dead"],
-        what="what it said at last is kept",
+        lambda: [line for line in emulator.log_lines(group) if MARK not in line].count("born") == 2,
+        what="the new one has begun",
     )
+    told = [line.removeprefix(MARK) for line in emulator.log_lines(group)]
+    how = "The container exited with code 0. Its last words: dead"
+    assert f"WARNING: this instance is replaced by another: {how}" in told
+    dead = container.labels[f"{LABEL}instance-id"]
+    assert f"this instance takes the place of {dead}. {how}" in told
+    assert told.count("dead") == 1
 
 
 def test_a_killed_emulator_goes_on_creating(launched: Launch) -> None:
