@@ -56,8 +56,8 @@ def handlers(
     for name in operations.keys() - set(native) - _REFUSED:
         described = operations[name]
         if name.startswith("List"):
-            result = _list_in(shapes[described["output"]["shape"]], shapes)
-            answers[name] = _empty(name.removeprefix("List"), result, _declares(described))
+            reply = _empty_reply(shapes[described["output"]["shape"]], shapes)
+            answers[name] = _empty(name.removeprefix("List"), reply, _declares(described))
         elif match := _LOOK_UP.fullmatch(name):
             answers[name] = _nothing(match["noun"], _declares(described))
     return answers
@@ -68,23 +68,21 @@ def _declares(described: Described) -> bool:
     return any(error["shape"] == "ResourceNotFound" for error in described.get("errors", ()))
 
 
-def _list_in(output: Described, shapes: Mapping[str, Described]) -> str:
-    """Return the member of a List reply that holds the summaries."""
-    (member,) = (
-        name
+def _empty_reply(output: Described, shapes: Mapping[str, Described]) -> Document:
+    """Return a List reply whose summaries, the one list in it, are none."""
+    return {
+        name: []
         for name, described in output["members"].items()
         if shapes[described["shape"]]["type"] == "list"
-    )
-    found: str = member
-    return found
+    }
 
 
-def _empty(noun: str, result: str, declared: bool) -> Handler:
+def _empty(noun: str, reply: Document, declared: bool) -> Handler:
     def answer(call: Call, request: Document) -> Document:
         if declared and any(key.endswith(_NAMING) for key in request):
             # What belongs to something that is not there, and not one of many.
             raise _missing(call, request, noun, declared)
-        return {result: []}
+        return reply
 
     return answer
 
@@ -99,8 +97,8 @@ def _nothing(noun: str, declared: bool) -> Handler:
 def _missing(call: Call, request: Document, noun: str, declared: bool) -> Exception:
     naming = [key for key in request if key.endswith(_NAMING)]
     own = [key for key in naming if key.startswith(noun)]
-    member = (own or naming)[0]
-    name = str(request[member])
+    member = next(iter(own or naming), "")
+    name = str(request.get(member, ""))
     sentence = _SENTENCES.get(noun, "{kind} {name} does not exist.")
     message = sentence.format(
         # An InferenceExperiment is named by "Name"; what a cluster's list lacks is the cluster.

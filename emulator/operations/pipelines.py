@@ -63,11 +63,9 @@ def describe(call: Call, request: Document) -> Document:
 
 @operation("UpdatePipeline")
 def update(call: Call, request: Document) -> Document:
-    """Replace what the request gives; a definition is a new version."""
+    """Replace what the request gives; a definition that is another one is a new version."""
     definition = _definition(call, request)
     aliases = request.get(_ALIASES, [])
-    if aliases and definition is None:
-        raise ValidationException("Aliases can be given to a new definition only.")
     given = {
         key: value
         for key, value in request.items()
@@ -76,7 +74,10 @@ def update(call: Call, request: Document) -> Document:
 
     def change(pipeline: Document) -> Document:
         versions = pipeline[_VERSIONS]
-        if definition is not None:
+        if definition in (None, versions[-1]["PipelineDefinition"]):
+            if aliases:
+                raise ValidationException("Aliases can be given to a new definition only.")
+        else:
             _require_free(versions, aliases)
             number = versions[-1][_ID] + 1
             versions = [*versions, _version(number, definition, aliases)]

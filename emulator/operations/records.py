@@ -71,8 +71,9 @@ class Records:
                 another region.
         """
         name, ours = identifier, True
-        if identifier.startswith("arn:"):
-            *_, region, account, resource = identifier.split(":", 5)
+        parts = identifier.split(":", 5)
+        if len(parts) == 6:
+            *_, region, account, resource = parts
             segment, _, name = resource.partition("/")
             if region != call.scope.region:
                 raise ValidationException(

@@ -136,21 +136,23 @@ def _named(shapes: Shapes, shape: str, path: list[str]) -> _Found | None:
     if len(path) == 1 and path[0].lower() in (one.lower() for one in shapes[item]["members"]):
         found = _member(shapes, item, path)
         return None if found is None else (found[0], _each(found[1]))
-    name, statistic = path, value or "Last"
-    if not value and len(path) > 1 and _member(shapes, item, path[-1:]) is not None:
-        name, statistic = path[:-1], path[-1]
-    found = _member(shapes, item, [statistic])
-    wanted = ".".join(name)
-    if found is None:
+    default = _member(shapes, item, [value or "Last"])
+    statistic = None if value or len(path) < 2 else _member(shapes, item, path[-1:])
+    if default is None:
         return None
-    type_, below = found
+    whole, below = ".".join(path), default[1]
 
     def values(items: Any) -> Iterator[Any]:
-        for one in items:
-            if one[key] == wanted:
-                yield from below(one)
+        named = [one for one in items if one[key] == whole]
+        for one in named:
+            yield from below(one)
+        if statistic is not None and not named:
+            wanted = ".".join(path[:-1])
+            for one in items:
+                if one[key] == wanted:
+                    yield from statistic[1](one)
 
-    return type_, values
+    return (statistic or default)[0], values
 
 
 def _each(below: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]:

@@ -51,6 +51,9 @@ NOT_EMULATED: Table = {
 def check(call: Call, request: Document) -> None:
     """Raise ValidationException unless the job can be run as the request says."""
     refuse_unemulated(request, NOT_EMULATED)
+    if "AlgorithmSpecification" not in request:
+        # The model leaves it out for jobs without a server, which are refused above.
+        must_not_be_null("algorithmSpecification")
     if "TrainingImage" not in request["AlgorithmSpecification"]:
         raise ValidationException(
             "Specify exactly one of TrainingImage and AlgorithmName in AlgorithmSpecification."

@@ -49,6 +49,24 @@ def test_properties_are_updated_key_by_key(sagemaker):
     assert (described["Properties"], described["ArtifactName"]) == ({"b": "3"}, "n")
 
 
+@pytest.mark.parametrize("kind", ["action", "context"])
+def test_actions_and_contexts_are_updated_and_listed_by_source_and_type(sagemaker, kind):
+    title = kind.capitalize()
+
+    def call(verb, **members):
+        return getattr(sagemaker, f"{verb}_{kind}")(**{f"{title}Name": "n", **members})
+
+    source = {"SourceUri": "s3://b/data", "SourceType": "x"}
+    call("create", Source=source, **{f"{title}Type": "t"}, Properties={"a": "1"})
+    call("update", Description="d", Properties={"b": "2"}, PropertiesToRemove=["a"])
+    described = call("describe")
+    assert (described["Description"], described["Properties"]) == ("d", {"b": "2"})
+    list_ = getattr(sagemaker, f"list_{kind}s")
+    for found in (list_(SourceUri="s3://b/data"), list_(**{f"{title}Type": "t"})):
+        assert [one[f"{title}Name"] for one in found[f"{title}Summaries"]] == ["n"]
+    assert list_(SourceUri="s3://b/other")[f"{title}Summaries"] == []
+
+
 def test_artifacts_without_a_name_are_listed_in_pages_by_source_and_type(sagemaker):
     for number in range(12):
         sagemaker.create_artifact(

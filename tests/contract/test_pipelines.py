@@ -109,9 +109,19 @@ def test_exactly_one_definition_is_given(create, assert_refused):
     )
 
 
-def test_an_update_without_a_definition_makes_no_version(sagemaker, create):
+@pytest.mark.parametrize("same", [{}, {"PipelineDefinition": DEFINITION}])
+def test_an_update_without_another_definition_makes_no_version(
+    sagemaker, create, same, assert_refused
+):
     create()
-    sagemaker.update_pipeline(PipelineName="Train", PipelineDescription="new")
+    assert_refused(
+        lambda: sagemaker.update_pipeline(
+            PipelineName="Train", PipelineVersionAliases=["live"], **same
+        ),
+        "ValidationException",
+        "Aliases can be given to a new definition only.",
+    )
+    sagemaker.update_pipeline(PipelineName="Train", PipelineDescription="new", **same)
     assert sagemaker.describe_pipeline(PipelineName="Train")["PipelineDescription"] == "new"
     versions = sagemaker.list_pipeline_versions(PipelineName="Train")["PipelineVersionSummaries"]
     assert [one["PipelineVersionId"] for one in versions] == [1]
