@@ -80,6 +80,11 @@ MEANING: dict[Phase, Meaning] = {
 
 FINAL = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.STOPPED, Phase.MAX_RUNTIME_EXCEEDED})
 
+SPOT_SHARE = 0.3
+"""Of a spot job's time, what is billed: a usual price of spot instances. AWS shows the rest as
+savings, (1 - BillableTimeInSeconds / TrainingTimeInSeconds) * 100, also of a job that was never
+interrupted."""
+
 LAUNCHING = "Launching requested ML instances"
 PREPARING = "Preparing the instances for training"
 IMAGE_READY = "Training image download completed. Training in progress."
@@ -174,9 +179,23 @@ def _entered(document: Document, phase: Phase, at: float) -> Document:
     if phase in FINAL:
         new.setdefault("TrainingEndTime", at)
         if "TrainingStartTime" in new:
-            seconds = max(1, round(new["TrainingEndTime"] - new["TrainingStartTime"]))
-            new |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+            new |= _times(new)
     return new
+
+
+def _times(document: Document) -> Document:
+    """Return the seconds that a job took, and those that AWS would bill (contract B3).
+
+    Of a spot job that is a share, and no whole number of seconds is less than 1: so it took at
+    least 2.
+    """
+    seconds = round(document["TrainingEndTime"] - document["TrainingStartTime"])
+    if document.get("EnableManagedSpotTraining"):
+        seconds = max(2, seconds)
+        billed = max(1, round(seconds * SPOT_SHARE))
+    else:
+        seconds = billed = max(1, seconds)
+    return {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": billed}
 
 
 def _transitions(document: Document, phase: Phase, at: float) -> list[Document]:

@@ -40,7 +40,6 @@ NOT_EMULATED: Table = {
     "ResourceConfig.InstanceGroups": "Use InstanceType and InstanceCount.",
     "ResourceConfig.InstancePlacementConfig": "",
     "ResourceConfig.InstancePreferences": "Use InstanceType and InstanceCount.",
-    "ResourceConfig.KeepAlivePeriodInSeconds": "No warm pool is kept; leave it out.",
     "ResourceConfig.TrainingPlanArn": "",
     "ServerlessJobConfig": "",
     "SessionChainingConfig.EnableSessionTagChaining": "",

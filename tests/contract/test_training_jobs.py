@@ -346,11 +346,6 @@ _FILE = {"TrainingInputMode": "File"}
             for name in (".", "..")
         ),
         (
-            {"ResourceConfig": {"InstanceType": "ml.m5.large", "KeepAlivePeriodInSeconds": 60}},
-            "ResourceConfig.KeepAlivePeriodInSeconds is not emulated yet."
-            " No warm pool is kept; leave it out.",
-        ),
-        (
             {"StoppingCondition": {"MaxRuntimeInSeconds": 2419201}},
             "1 validation error detected: Value '2419201' at"
             " 'stoppingCondition.maxRuntimeInSeconds' failed to satisfy constraint: Member must"
@@ -383,6 +378,34 @@ def test_a_job_may_run_for_28_days(sagemaker, job_request):
     sagemaker.create_training_job(**job_request(StoppingCondition=limits))
     job = sagemaker.describe_training_job(TrainingJobName="Job-1")
     assert job["StoppingCondition"] == limits
+
+
+@pytest.mark.parametrize(
+    "given, shown, status",
+    [
+        (None, None, "Disabled"),
+        (
+            {"S3OutputPath": "s3://out/profile", "DisableProfiler": False},
+            {
+                "S3OutputPath": "s3://out/profile",
+                "DisableProfiler": False,
+                "ProfilingIntervalInMilliseconds": 500,
+            },
+            "Enabled",
+        ),
+        (
+            {"ProfilingIntervalInMilliseconds": 100},
+            {"ProfilingIntervalInMilliseconds": 100, "DisableProfiler": False},
+            "Enabled",
+        ),
+        ({"DisableProfiler": True}, {"DisableProfiler": True}, "Disabled"),
+    ],
+)
+def test_the_profiler_is_shown_with_its_defaults(sagemaker, job_request, given, shown, status):
+    members = {"ProfilerConfig": given} if given else {}
+    sagemaker.create_training_job(**job_request(**members))
+    job = sagemaker.describe_training_job(TrainingJobName="Job-1")
+    assert (job.get("ProfilerConfig"), job["ProfilingStatus"]) == (shown, status)
 
 
 def test_a_spot_job_with_enough_time_to_wait_is_accepted(sagemaker, job_request):

@@ -10,12 +10,19 @@ from typing import Any
 
 import botocore.session
 
-from emulator.operations import endpoint_configs, endpoints, models, training_job_request
+from emulator.operations import (
+    endpoint_configs,
+    endpoints,
+    models,
+    training_job_request,
+    training_job_update,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "members.md"
 _PART = re.compile(r"(<!-- (?P<name>[A-Za-z]+) -->\n)(?P<text>.*?)(<!-- end -->)", re.DOTALL)
 _TABLES = {
     "CreateTrainingJob": training_job_request.NOT_EMULATED,
+    "UpdateTrainingJob": training_job_update.NOT_EMULATED,
     "CreateModel": models.NOT_EMULATED,
     "CreateEndpointConfig": endpoint_configs.NOT_EMULATED,
     "CreateEndpoint": endpoints.NOT_EMULATED,

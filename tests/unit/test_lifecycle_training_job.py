@@ -197,3 +197,23 @@ def test_a_remark_replaces_the_message_within_the_status() -> None:
     assert last["StatusMessage"] == "Training image download completed."
     assert last["StartTime"] == 1.0
     assert remarked["LastModifiedTime"] == 5.0
+
+
+@pytest.mark.parametrize(
+    "took, spot, seconds, billed",
+    [
+        (0.2, False, 1, 1),
+        (100.4, False, 100, 100),
+        (0.2, True, 2, 1),
+        (3.0, True, 3, 1),
+        (500.0, True, 500, 150),
+    ],
+)
+def test_of_a_spot_job_a_share_is_billed(
+    took: float, spot: bool, seconds: int, billed: int
+) -> None:
+    members = {"EnableManagedSpotTraining": spot, "TrainingStartTime": 10.0 - took}
+    phase, document = _walk(*[Event.LAUNCHED, Event.EXITED_ZERO], **members)
+    _, document = advance(document, phase, Event.SAVED, 10.0)
+    told = document["TrainingTimeInSeconds"], document["BillableTimeInSeconds"]
+    assert told == (seconds, billed)
