@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from emulator import __version__, trees
 from emulator.accelerators import Accelerators, declared
-from emulator.call import Call, Document, Handler, Scope
+from emulator.call import EVERYTHING, Area, Call, Document, Handler, Scope
 from emulator.catalogue.held import HeldImages
 from emulator.catalogue.regions import Regions
 from emulator.clock import monotonic, now
@@ -37,6 +37,7 @@ from emulator.protocol import model
 from emulator.protocol.front import create_app
 from emulator.protocol.pages import WELL, create_pages
 from emulator.protocol.parts import Parts
+from emulator.reconcile import labels
 from emulator.reconcile.adopt import remove_leftovers, remove_strangers
 from emulator.reconcile.artifacts import Artifacts
 from emulator.reconcile.checkpoints import Checkpoints
@@ -201,38 +202,44 @@ class Assembly:
         self.database.close()
         self._health.unwatch()
 
-    def reset(self) -> None:
-        """Remove all resources, objects and containers of this emulator.
+    def reset(self, area: Area = EVERYTHING) -> None:
+        """Remove all resources, objects and containers of an area; what others have goes on.
 
         Raises TemporaryError, and forgets no resource, if the engine does not answer any more.
         """
         self.supervisor.stop(timeout=0.0)
         try:
-            self._forget_everything()
+            self._forget(area)
         finally:
             if self._engine_up.is_set():
                 self.supervisor.start()
             elif self.supervisor.held is not None:
                 self.supervisor.hold(self.supervisor.held)
-        log.info("everything was reset")
+        where = [f"{name} {value}" for name, value in vars(area).items() if value]
+        log.info("%s was reset", " in ".join(where) or "everything")
 
-    def _forget_everything(self) -> None:
-        """Forget what there is while nothing is reconciled.
+    def _forget(self, area: Area) -> None:
+        """Forget what there is in an area while nothing is reconciled.
 
         Containers of an earlier run stay until the engine is reached, and are strangers then.
         """
         if self._engine_up.is_set():
             for container in self.launcher.find({}):
-                self.launcher.remove(container.handle)
+                if area.covers(labels.scope(container.labels)):
+                    self.launcher.remove(container.handle)
         self.supervisor.stop(timeout=10.0)
         for kind in _ALIVE if self._engine_up.is_set() else ():
             for record in self.store.select(kind):
-                self.supervisor.forget(kind, record.scope, record.name)
-        self.store.clear()
-        self.storage.reset()
-        self.accelerators.free()
+                if area.covers(record.scope):
+                    self.supervisor.forget(kind, record.scope, record.name)
+        self.store.clear(area)
+        self.storage.reset(area)
+        if area == EVERYTHING:
+            self.accelerators.free()
         for directory in (self._jobs, self._endpoints, self._notebooks):
-            trees.remove(directory)
+            for path in directory.glob("*/*"):
+                if area.covers(Scope(path.parent.name, path.name)):
+                    trees.remove(path)
 
     def health(self) -> Document:
         """Return what `GET /_emulator/health` answers.

@@ -23,6 +23,21 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Area:
+    """The scopes of an account, of a region, of both, or all of them; None stands for any."""
+
+    account: str | None = None
+    region: str | None = None
+
+    def covers(self, scope: Scope) -> bool:
+        """Tell whether the scope belongs to it."""
+        return self.account in (None, scope.account) and self.region in (None, scope.region)
+
+
+EVERYTHING = Area()
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of resource and SageMaker's own sentences about it (contract A4).
 

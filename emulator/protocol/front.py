@@ -45,8 +45,9 @@ class ServiceNotEmulated(ServiceError):
 def own_pages(
     parts: Parts, request: Request, start_response: "StartResponse"
 ) -> Iterable[bytes] | None:
-    """Answer ``/_emulator/...``."""
-    if request.path.startswith("/_emulator/"):
+    """Answer ``/_emulator/...``, and what clients of moto send to its own ``/moto-api/...``."""
+    motos = request.path.startswith("/moto-api/") and request.signer is None
+    if motos or request.path.startswith("/_emulator/"):
         return parts.pages(request.environ, start_response)
     return None
 

@@ -1,20 +1,24 @@
 """The emulator's own pages below ``/_emulator``; no call of AWS comes here.
 
     GET  /_emulator/health               what runs here
-    POST /_emulator/reset                forget every resource and object
+    POST /_emulator/reset                forget every resource and object, or those of
+                                         ?account=ID, of ?region=NAME or of both
     GET  /_emulator/accelerators         what is attached, and who uses it
     POST /_emulator/accelerators/claims  ask for an accelerator, from a container of local mode
+
+``POST /moto-api/reset``, by which moto's clients tidy up, is the same as the emulator's own.
 
 A browser that shows somebody else's page may not change anything here.
 """
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from emulator.call import Document
+from emulator.call import EVERYTHING, Area, Document
 from emulator.errors import PermanentError, TemporaryError
 
 if TYPE_CHECKING:
@@ -28,6 +32,9 @@ WELL = "ok"
 """The status in health of an emulator that works."""
 _HEALTH = "/_emulator/health"
 _CLAIM = ("accelerator_type", "framework", "user")
+_AREA = {"account": re.compile(r"[0-9]{12}"), "region": re.compile(r"[a-z]+(-[a-z0-9]+)+")}
+_EXAMPLES = {"account": "123456789012", "region": "us-east-1"}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 _LONGEST = 200
 """Characters of each member of a claim."""
 
@@ -64,14 +71,14 @@ class Pages:
         health: what ``GET /_emulator/health`` answers, with status 200 if its `status` is `ok`,
             else 503.
         loaded: returns once Flask may be used, for any other page.
-        reset: forgets every resource and object; called by ``POST /_emulator/reset``.
+        reset: forgets the resources and objects of an area; called by the reset pages.
     """
 
     def __init__(
         self,
         *,
         health: Callable[[], Document],
-        reset: Callable[[], None],
+        reset: Callable[[Area], None],
         accelerators: Accelerators,
         loaded: Callable[[], None] = lambda: None,
     ) -> None:
@@ -107,7 +114,7 @@ class Pages:
 def create_pages(
     *,
     health: Callable[[], Document],
-    reset: Callable[[], None],
+    reset: Callable[[Area], None],
     accelerators: Accelerators,
     loaded: Callable[[], None] = lambda: None,
 ) -> Pages:
@@ -115,7 +122,7 @@ def create_pages(
     return Pages(health=health, reset=reset, accelerators=accelerators, loaded=loaded)
 
 
-def _flask(reset: Callable[[], None], accelerators: Accelerators) -> "Flask":
+def _flask(reset: Callable[[Area], None], accelerators: Accelerators) -> "Flask":
     from flask import Flask, abort, jsonify, request
     from werkzeug.exceptions import HTTPException
 
@@ -128,9 +135,21 @@ def _flask(reset: Callable[[], None], accelerators: Accelerators) -> "Flask":
             abort(403, "Requests from web pages are refused.")
 
     @flask.post("/_emulator/reset")
+    def forget() -> "Response":
+        asked = _area_asked(request.args.to_dict(flat=False))
+        reset(Area(**asked))
+        return jsonify({"reset": True, **asked})
+
+    @flask.post("/moto-api/reset")
     def forget_everything() -> "Response":
-        reset()
-        return jsonify({"reset": True})
+        reset(EVERYTHING)
+        return jsonify({"status": "ok"})
+
+    @flask.route("/moto-api/", defaults={"rest": ""}, methods=_METHODS)
+    @flask.route("/moto-api/<path:rest>", methods=_METHODS)
+    def refuse_the_rest_of_moto(rest: str) -> "Response":
+        log.info("%s /moto-api/%s is not emulated", request.method, rest)
+        abort(501, "Of moto's own API, the emulator has POST /moto-api/reset alone.")
 
     @flask.get("/_emulator/accelerators")
     def show_accelerators() -> "Response":
@@ -164,6 +183,21 @@ def _flask(reset: Callable[[], None], accelerators: Accelerators) -> "Flask":
         return jsonify({"message": error.description}), error.code or 500
 
     return flask
+
+
+def _area_asked(parameters: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return the account and the region of a reset, as far as they are named.
+
+    Ends the request for anything else: whoever means a part must not lose everything.
+    """
+    from flask import abort
+
+    for name, values in parameters.items():
+        if name not in _AREA:
+            abort(400, f"There is no parameter {name!r}. There are: {', '.join(_AREA)}.")
+        if len(values) > 1 or not _AREA[name].fullmatch(values[0]):
+            abort(400, f"The parameter {name!r} needs one value, such as {_EXAMPLES[name]}.")
+    return {name: values[0] for name, values in parameters.items()}
 
 
 def _claim(body: Any) -> tuple[str, str, str]:

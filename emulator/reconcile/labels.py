@@ -4,6 +4,7 @@ A container is found again by its labels alone, by this run or a later one.
 """
 
 import hashlib
+from collections.abc import Mapping
 
 from emulator.call import Kind, Record, Scope
 from emulator.names import LABEL_PREFIX
@@ -49,3 +50,8 @@ def container_name(record: Record, part: str) -> str:
     owner = f"{record.arn} {record.document['CreationTime']} {part}"
     digest = hashlib.sha256(owner.encode()).hexdigest()[:8]
     return f"sagemaker-{record.name[:40]}-{part[:16]}-{digest}"
+
+
+def scope(found: Mapping[str, str]) -> Scope:
+    """Return whose a container is that has these labels."""
+    return Scope(found.get(ACCOUNT, ""), found.get(REGION, ""))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.types import StartResponse
 
 from emulator import state_files
-from emulator.call import Scope
+from emulator.call import EVERYTHING, Area, Scope
 from emulator.storage.objects import ScopedObjects
 
 if TYPE_CHECKING:
@@ -165,9 +165,9 @@ class Storage:
         """Add one value of a CloudWatch metric; `at` is epoch seconds."""
         self._ready().metrics.put(scope, namespace, name, value, at, dimensions)
 
-    def reset(self) -> None:
-        """Forget everything of every service, on disk too."""
-        self._ready().reset()
+    def reset(self, area: Area = EVERYTHING) -> None:
+        """Forget everything of an area, in every service and on disk too."""
+        self._ready().reset(area)
 
     def close(self) -> None:
         """Write what is pending and free the process for another Storage.

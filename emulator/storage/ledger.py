@@ -125,6 +125,22 @@ class Ledger:
         stored.Here.changes = stored.Changes()
         return used
 
+    def forget(self, bucket: Any) -> None:
+        """Take a bucket out of memory, with all that is in it; the next `write` makes it last."""
+        tags = _tagger(bucket).tags
+        tags.pop(bucket.arn, None)
+        doomed = set[str]()
+        for key in bucket.keys:
+            versions = bucket.keys.getlist(key)
+            doomed |= _bodies_of(versions)
+            for version in versions:
+                tags.pop(getattr(version, "arn", None), None)
+        for upload in bucket.multiparts.values():
+            doomed |= _bodies_of(upload.parts.values())
+        _remove_bucket(bucket)
+        stored.Here.changes.buckets.add(bucket.name)
+        stored.Here.changes.doomed.extend(doomed)
+
     def clear(self) -> None:
         self._index.clear()
 
@@ -138,8 +154,7 @@ class Ledger:
         if row is None:
             if now is not None:
                 _tagger(now).tags.pop(now.arn, None)
-                del s3_backends[now.account_id][now.partition].buckets[name]
-                s3_backends.bucket_accounts.pop(name, None)
+                _remove_bucket(now)
             return
         _, account, partition, state = row
         before = _put_bucket(name, account, partition, state)
@@ -272,6 +287,11 @@ def _put_bucket(name: str, account: str, partition: str, state: bytes) -> Any:
     if tags:
         backend.tagger.tags[bucket.arn] = tags
     return bucket
+
+
+def _remove_bucket(bucket: Any) -> None:
+    del s3_backends[bucket.account_id][bucket.partition].buckets[bucket.name]
+    s3_backends.bucket_accounts.pop(bucket.name, None)
 
 
 def _put_object(name: str, key: str, state: bytes) -> set[str]:

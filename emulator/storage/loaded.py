@@ -9,9 +9,12 @@ import importlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from moto.core.base_backend import BackendDict
+from moto.s3.models import s3_backends
 
+from emulator.call import EVERYTHING, Area, Scope
 from emulator.storage import accounts, dispatch
 from emulator.storage.digits import DigitSource
 from emulator.storage.dispatch import Dispatch
@@ -56,13 +59,19 @@ class Parts:
         with self.lock:
             return accounts.account_of(access_key_id)
 
-    def reset(self) -> None:
-        """Forget everything of every service, on disk too."""
+    def reset(self, area: Area) -> None:
+        """Forget everything of an area, in every service and on disk too.
+
+        What an account has in no region, such as IAM's roles, goes with the account as a whole.
+        """
         with self.lock:
-            self.s3.reset()
-            self.streams.reset()
-            self.metrics.reset()
-            BackendDict.reset()
+            self.s3.reset(area)
+            self.streams.reset(area)
+            self.metrics.reset(area)
+            if area == EVERYTHING:
+                BackendDict.reset()
+            else:
+                _reset_backends(area)
 
     def close(self) -> None:
         """Write what is pending and free moto's state."""
@@ -72,6 +81,19 @@ class Parts:
             self.streams.close()
             self.metrics.close()
             BackendDict.reset()
+
+
+def _reset_backends(area: Area) -> None:
+    """Reset moto's backends of an area but S3's, whose buckets are kept by the index."""
+    known: Any = BackendDict
+    for service in list(known._instances):
+        if service is s3_backends:
+            continue
+        for account, regions in list(service.items()):
+            for region, backend in list(regions.items()):
+                # One of all regions goes by the partition's name, which no area has.
+                if area.covers(Scope(account, region)):
+                    backend.reset()
 
 
 def assemble(

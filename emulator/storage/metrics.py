@@ -12,7 +12,7 @@ from typing import Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 
-from emulator.call import Scope
+from emulator.call import Area, Scope
 from emulator.state_files import told
 from emulator.storage.database import connect
 
@@ -106,9 +106,14 @@ class Metrics:
             scope = Scope(account, region)
             self._show(scope, namespace, name, value, at, json.loads(dimensions))
 
-    def reset(self) -> None:
+    def reset(self, area: Area) -> None:
+        """Forget an area's values."""
         with self._lock:
-            self._connection.execute("DELETE FROM metric_values")
+            self._connection.execute(
+                "DELETE FROM metric_values WHERE (:account IS NULL OR account = :account)"
+                " AND (:region IS NULL OR region = :region)",
+                {"account": area.account, "region": area.region},
+            )
 
     def close(self) -> None:
         with self._lock:

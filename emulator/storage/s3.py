@@ -20,7 +20,7 @@ from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response
 from moto.utilities.utils import get_partition
 
-from emulator.call import Scope
+from emulator.call import EVERYTHING, Area, Scope
 from emulator.storage import schema, stored
 from emulator.storage.bodies import Bodies, Body
 from emulator.storage.ledger import Ledger, find_bucket
@@ -236,12 +236,22 @@ class S3:
         if removed:
             logger.info("s3 removed %d bodies that no object names", removed)
 
-    def reset(self) -> None:
-        """Forget every bucket and remove every body."""
+    def reset(self, area: Area) -> None:
+        """Forget the buckets of an area, with all that is in them.
+
+        A bucket belongs to the account that made it and to the region it is in.
+        """
         with self.lock:
-            self._forget()
-            self._ledger.clear()
-            self.bodies.remove_all_but(set())
+            if area == EVERYTHING:
+                self._forget()
+                self._ledger.clear()
+                self.bodies.remove_all_but(set())
+                return
+            with self.changing():
+                for name in list(s3_backends.bucket_accounts):
+                    bucket = find_bucket(name)
+                    if bucket and area.covers(Scope(bucket.account_id, bucket.region_name)):
+                        self._ledger.forget(bucket)
 
     def close(self) -> None:
         with self.lock:

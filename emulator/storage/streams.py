@@ -13,7 +13,7 @@ from typing import Protocol
 
 from moto.logs.models import logs_backends
 
-from emulator.call import Scope
+from emulator.call import Area, Scope
 from emulator.state_files import told
 from emulator.storage.database import connect
 
@@ -175,12 +175,15 @@ class LogStreams:
                         self._connection.execute("DELETE FROM streams WHERE id = ?", (number,))
                     del self._ids[name]
 
-    def reset(self) -> None:
+    def reset(self, area: Area) -> None:
+        """Forget the lines of an area's streams."""
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("DELETE FROM lines")
-            self._connection.execute("DELETE FROM streams")
-            self._ids.clear()
+            for name, number in list(self._ids.items()):
+                if area.covers(Scope(name[0], name[1])):
+                    self._connection.execute("DELETE FROM lines WHERE stream = ?", (number,))
+                    self._connection.execute("DELETE FROM streams WHERE id = ?", (number,))
+                    del self._ids[name]
 
     def close(self) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from emulator import arn as arns
-from emulator.call import Document, Entry, Kind, Measurement, Record, Scope
+from emulator.call import EVERYTHING, Area, Document, Entry, Kind, Measurement, Record, Scope
 from emulator.clock import now
 from emulator.store.database import Database
 
@@ -140,11 +140,17 @@ class Documents:
         )
         return [Measurement(*row) for row in rows]
 
-    def clear(self) -> None:
-        """Forget everything."""
+    def clear(self, area: Area = EVERYTHING) -> None:
+        """Forget everything of an area."""
+        where = "(:account IS NULL OR account = :account) AND (:region IS NULL OR region = :region)"
+        values = {"account": area.account, "region": area.region}
         with self._database.transaction() as connection:
-            for table in ("document", "history", "tag", "measurement"):
-                connection.execute(f"DELETE FROM {table}")
+            for table in ("history", "tag", "measurement"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE arn IN (SELECT arn FROM document WHERE {where})",
+                    values,
+                )
+            connection.execute(f"DELETE FROM document WHERE {where}", values)
 
 
 def _absent(kind: Kind, scope: Scope, name: str) -> Exception:

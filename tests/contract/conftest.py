@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from emulator.accelerators import Accelerators
-from emulator.call import Call, Document, Handler, Kind, Record, Scope
+from emulator.call import EVERYTHING, Area, Call, Document, Handler, Kind, Record, Scope
 from emulator.clock import now
 from emulator.kinds import ENDPOINT, NOTEBOOK_INSTANCE, TRAINING_JOB
 from emulator.lifecycle import endpoint, notebook_instance, training_job
@@ -87,12 +87,12 @@ class Running:
         self._plays.append(thread)
         thread.start()
 
-    def clear(self) -> None:
+    def clear(self, area: Area = EVERYTHING) -> None:
         for play in self._plays:
             play.join(timeout=10)
         self._plays.clear()
-        self.store.clear()
-        self.storage.reset()
+        self.store.clear(area)
+        self.storage.reset(area)
         self.woken.clear()
 
 

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 from emulator.accelerators import Accelerators
-from emulator.call import Call, Document, Handler, Scope
+from emulator.call import Area, Call, Document, Handler, Scope
 from emulator.protocol.front import create_app
 from emulator.protocol.pages import create_pages
 from emulator.protocol.parts import Parts
@@ -36,7 +36,7 @@ def served(
     *,
     storage: Any = absent,
     runtime: Any = absent,
-    reset: Callable[[], None] = lambda: None,
+    reset: Callable[[Area], None] = lambda area: None,
     account_of: Callable[[str], str | None] = lambda key: None,
     accelerators: Accelerators | None = None,
 ) -> Iterator[str]:

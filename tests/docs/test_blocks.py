@@ -30,6 +30,7 @@ RUN_BY = {
     ("docs/accelerators.md", "$ sagemaker-emulator up --attach-accelerator ml.eia1.medium"): (
         "tests/system/test_accelerators.py"
     ),
+    ("docs/clients.md", "curl -X POST http"): "tests/contract/test_reset.py",
     ("docs/clients.md", "$ sagemaker-emulator env --format fish"): "tests/unit/test_cli_env.py",
     ("docs/clients.md", "$ SAGEMAKER_EMULATOR_AS_WRITTEN=1 python train.py"): (
         "tests/sdk/test_client_environment.py"

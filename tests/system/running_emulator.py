@@ -99,10 +99,12 @@ class Emulator:
         """Create a training job on the scripted image; returns its bucket.
 
         Args:
-            request: members that replace the plain ones; `python` and `shell` are what it runs.
+            request: members that replace the plain ones; `python` and `shell` are what it runs,
+                `account` whose it is.
         """
         scripts = {key: request.pop(key) for key in ("python", "shell") if key in request}
         bucket = request.pop("bucket", None) or self.bucket()
+        client = self.client("sagemaker", account=request.pop("account", ACCOUNT))
         plain: dict[str, Any] = {
             "TrainingJobName": name,
             "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
@@ -116,7 +118,7 @@ class Emulator:
             "StoppingCondition": {"MaxRuntimeInSeconds": 600},
             "HyperParameters": scripts,
         }
-        self.client("sagemaker").create_training_job(**{**plain, **request})
+        client.create_training_job(**{**plain, **request})
         return str(bucket)
 
     def job(self, name: str) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from running_emulator import Emulator, engine, eventually, unique
+from running_emulator import ACCOUNT, Emulator, engine, eventually, unique
 from training_data import assert_gone, channel, line, model, output, path_of, put
 
 pytestmark = pytest.mark.docker
+
+OTHER_ACCOUNT = "210987654321"
 
 Launched = Callable[..., Emulator]
 
@@ -243,6 +245,21 @@ def test_a_reset_removes_running_jobs_and_nothing_of_others(
     ready(emulator, other)
     (beside,) = emulator.containers(name=other)
     own = launched()
+    own.train(name, python=WAIT)
+    own.train(name, python=WAIT, account=OTHER_ACCOUNT)
+    ready(own, name)
+    eventually(lambda: len(own.containers(name=name)) == 2, what="the other account's job runs")
+    reset = urllib.request.Request(f"{own.url}/_emulator/reset?account={OTHER_ACCOUNT}", b"")
+    with urllib.request.urlopen(reset, timeout=60) as reply:
+        assert reply.status == 200
+    (container,) = own.containers(name=name)
+    assert container.status == "running"
+    assert [path.parts[-3] for path in own.state.glob("jobs/*/*/*")] == [ACCOUNT]
+    theirs = own.client("sagemaker", account=OTHER_ACCOUNT)
+    assert theirs.list_training_jobs()["TrainingJobSummaries"] == []
+    let_go(own, name)
+    assert own.ended(name)["TrainingJobStatus"] == "Completed"
+    name = unique("reset")
     own.train(name, python=WAIT)
     ready(own, name)
     reset = urllib.request.Request(f"{own.url}/_emulator/reset", method="POST")
