@@ -29,7 +29,6 @@ class Runtime:
         parts = Parts(
             handlers={},
             absent=dict,
-            keeps_tags_of=unused,
             call=unused,
             storage=unused,
             runtime=self.invocations.handle,

@@ -1,5 +1,7 @@
 """Experiments, trials and trial components: what belongs to what."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 
@@ -125,3 +127,18 @@ def test_lists_are_filtered_by_when_something_was_created(sagemaker, experiment)
     at = sagemaker.describe_experiment(ExperimentName=experiment)["CreationTime"]
     assert sagemaker.list_experiments(CreatedAfter=at)["ExperimentSummaries"] != []
     assert sagemaker.list_experiments(CreatedBefore=at)["ExperimentSummaries"] == []
+
+
+def test_of_many_creations_of_one_name_one_is_done(sagemaker):
+    def create(number):
+        try:
+            sagemaker.create_experiment(ExperimentName="digits", Description=str(number))
+        except sagemaker.exceptions.ClientError as error:
+            return error.response["Error"]["Code"]
+        return number
+
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(create, range(16)))
+    (winner,) = (one for one in told if one != "ValidationException")
+    described = sagemaker.describe_experiment(ExperimentName="digits")
+    assert described["Description"] == str(winner)

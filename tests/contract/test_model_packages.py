@@ -1,5 +1,7 @@
 """The model registry: groups, their versions, and packages without a group."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 SPECIFICATION = {
@@ -171,3 +173,12 @@ def test_a_policy_of_a_group_is_kept(sagemaker, group, arn, assert_refused):
         "ValidationException",
         "The resource policy is not JSON.",
     )
+
+
+def test_versions_registered_at_once_all_get_their_own_number(sagemaker, register, group):
+    with ThreadPoolExecutor(8) as pool:
+        versions = list(pool.map(lambda _: register(), range(24)))
+    assert len(set(versions)) == 24
+    reply = sagemaker.list_model_packages(ModelPackageGroupName=group, MaxResults=100)
+    numbers = [one["ModelPackageVersion"] for one in reply["ModelPackageSummaryList"]]
+    assert sorted(numbers) == list(range(1, 25))

@@ -101,6 +101,14 @@ def test_the_control_plane_has_one_method_and_one_path(url: str, method: str) ->
         )
 
 
+@pytest.mark.parametrize(
+    "method, path", [("POST", "/BatchPutMetrics"), ("PUT", "/BatchGetMetrics"), ("PUT", "/Batch")]
+)
+def test_the_metrics_service_has_a_method_for_each_path(url: str, method: str, path: str) -> None:
+    status, _, headers, _ = ask(url, method, path, "sagemaker")
+    assert (status, headers["x-amzn-errortype"]) == (400, "UnknownOperationException")
+
+
 @pytest.mark.parametrize("target", ["", "SageMaker", "SageMaker.", "SageMaker.Nothing", "Other.X"])
 def test_a_target_that_names_no_operation_is_refused(url: str, target: str) -> None:
     status, _, headers, body = ask(url, "POST", "/", "sagemaker", X_Amz_Target=target)
@@ -115,10 +123,11 @@ def test_a_json_service_that_nobody_signed_for_is_refused_in_json(url: str) -> N
     assert "'DynamoDB_20120810'" in json.loads(body)["message"]
 
 
+NATIVE = ("sagemaker", "sagemaker-runtime", "sagemaker-metrics")
 SERVICES = [
     name
     for name in botocore.session.get_session().get_available_services()
-    if name.startswith("sagemaker") and name not in ("sagemaker", "sagemaker-runtime")
+    if name.startswith("sagemaker") and name not in NATIVE
 ]
 
 
