@@ -106,6 +106,17 @@ trained.train(input_data_config=[InputData(channel_name="train", data_source=row
 print()
 print("null")
 """
+RANKS = """
+from mpi4py import MPI
+print("rank", MPI.COMM_WORLD.rank, "knows the sum", MPI.COMM_WORLD.allreduce(MPI.COMM_WORLD.rank))
+"""
+DISTRIBUTED = """
+from sagemaker.train.distributed import MPI
+trained = trainer(("1.9.0", "py38"), distributed=MPI(process_count_per_node=2))
+trained.train()
+print()
+print(json.dumps(trained._latest_training_job.training_job_name))
+"""
 FAILURE = """
 try:
     trainer(("1.9.0", "py38")).train()
@@ -164,6 +175,12 @@ def test_the_example_tells_digits_right(shell: Shells, emulator: Emulator) -> No
     assert float(told[1]) >= 95
     listed = emulator.client("sagemaker").list_endpoints
     eventually(lambda: not listed(NameContains="mnist-v3")["Endpoints"], what="it is gone")
+
+
+def test_a_script_runs_in_two_processes_by_mpi(shell: Shells, emulator: Emulator) -> None:
+    job = run(shell("v3"), DISTRIBUTED, RANKS)
+    told = [line for line in emulator.output(job) if "knows the sum 1" in line]
+    assert sorted(line.partition("rank ")[2][0] for line in told) == ["0", "1"]
 
 
 def test_a_failing_script_raises_with_our_reason(shell: Shells) -> None:

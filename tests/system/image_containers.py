@@ -136,7 +136,7 @@ def object_storage(root: Path) -> Iterator[tuple[int, Any]]:
 
 @contextmanager
 def started(
-    client: docker.DockerClient, image: str, command: str, root: Path, **options: Any
+    client: docker.DockerClient, image: str, command: str | list[str], root: Path, **options: Any
 ) -> Iterator[Any]:
     """Run a container with `root` as its /opt/ml; it is removed in the end."""
     container = client.containers.run(

@@ -6,7 +6,15 @@ from typing import Any
 
 import docker
 import pytest
-from image_containers import archive_of, object_storage, train, wheel_of, write_job
+from image_containers import (
+    DEADLINE_SECONDS,
+    archive_of,
+    object_storage,
+    started,
+    train,
+    wheel_of,
+    write_job,
+)
 
 pytestmark = pytest.mark.docker
 HYPERPARAMETERS = {
@@ -19,6 +27,10 @@ HYPERPARAMETERS = {
     "units": [64, 10],
     "yes": True,
 }
+# Of what Amazon's Dockerfiles install; docs/images.md says what is left out.
+BOTH = ["boto3", "cv2", "matplotlib.pyplot", "mpi4py.MPI", "numpy", "PIL.Image", "requests"]
+BOTH += ["retrying", "scipy.stats", "sagemaker_containers.beta.framework"]
+MXNET = ["h5py", "imageio", "mxnet", "pandas", "seaborn", "sklearn.ensemble", "tqdm", "yaml"]
 
 
 @pytest.fixture(scope="module", params=["mxnet-training:1.4.1", "mxnet-training:1.9.1", "chainer"])
@@ -106,6 +118,37 @@ def test_a_script_runs_among_its_own_files_with_the_packages_it_asks_for(
     assert seen["directory"] == "/opt/ml/code"
     assert {"contract.py", "package", "requirements.txt"} <= set(seen["files"])
     assert seen["answer"] == 42
+
+
+def test_a_script_of_the_time_of_sagemaker_containers_asks_that_for_its_surroundings(
+    seen: dict[str, Any],
+) -> None:
+    assert seen["job"] == {
+        "hyperparameters": HYPERPARAMETERS,
+        "channels": {"code": "/opt/ml/input/data/code"},
+        "hosts": ["algo-1", ["algo-1"]],
+        "model_dir": "/opt/ml/model",
+        "output_data_dir": "/opt/ml/output/data",
+        "num_gpus": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "image, others",
+    [
+        ("mxnet-training:1.4.1", MXNET),
+        ("mxnet-training:1.9.1", [*MXNET, "gluoncv.model_zoo"]),
+        ("chainer", ["chainer", "chainermn"]),
+    ],
+)
+def test_what_scripts_import_from_amazons_images_is_there(
+    client: docker.DockerClient, tmp_path: Path, image: str, others: list[str]
+) -> None:
+    """In one process, as a script does, where one package may break another."""
+    command = ["python", "-c", f"import {', '.join(BOTH + others)}"]
+    with started(client, image, command, tmp_path) as container:
+        code = container.wait(timeout=DEADLINE_SECONDS)["StatusCode"]
+        assert code == 0, container.logs().decode()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Training on two hosts with the frameworks' own means: MXNet's parameter server, Chainer's MPI."""
+"""Training on two hosts with the frameworks' own means: MXNet's parameter server, and MPI."""
 
 import time
 
@@ -117,3 +117,26 @@ def test_two_hosts_train_one_model_by_mpi(emulator: Emulator) -> None:
     assert_one_model(emulator, name, bucket, file="model.npz")
     assert any("Process rank: 1" in line for line in output_of(emulator, name, "algo-1"))
     assert any("MPI process finished." in line for line in output_of(emulator, name, "algo-2"))
+
+
+@pytest.mark.slow
+def test_two_hosts_run_two_processes_each_by_mpi(emulator: Emulator) -> None:
+    """As versions 1 and 2 of the SDK ask for it: `distribution={"mpi": {"enabled": True, …}}`."""
+    name = unique("ranks")
+    bucket = run_script(
+        emulator,
+        name,
+        "mpi_ranks.py",
+        hosts=2,
+        hyperparameters={
+            "sagemaker_mpi_enabled": True,
+            "sagemaker_mpi_num_of_processes_per_host": 2,
+            "sagemaker_mpi_custom_mpi_options": "-verbose",
+        },
+    )
+    assert_one_model(emulator, name, bucket, file="sum.params")
+    said = [line for line in output_of(emulator, name, "algo-1") if "knows the sum" in line]
+    assert sorted(line.partition("rank ")[2] for line in said) == [
+        f"{rank} of 4 on {host} knows the sum 6"
+        for rank, host in enumerate(["algo-1", "algo-1", "algo-2", "algo-2"])
+    ]

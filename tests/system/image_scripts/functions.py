@@ -1,6 +1,7 @@
 """All of the functions that serving calls, each of them the user's own."""
 
 import mxnet as mx
+from sagemaker_containers.beta.framework import worker
 
 
 def model_fn(model_dir):
@@ -18,4 +19,5 @@ def predict_fn(rows, model):
 
 
 def output_fn(prediction, accept):
-    return ";".join(f"{value:g}" for value in prediction.asnumpy().ravel()), "text/x-semicolons"
+    body = ";".join(f"{value:g}" for value in prediction.asnumpy().ravel())
+    return worker.Response(body, mimetype="text/x-semicolons")
