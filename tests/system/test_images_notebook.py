@@ -14,7 +14,7 @@ import docker
 import pytest
 import requests
 import websocket
-from image_containers import DEADLINE_SECONDS, LABELS, wait_for
+from image_containers import DEADLINE_SECONDS, LABELS, wait_for, wheel_of
 
 from emulator import presigned
 from emulator.catalogue.table import local_name
@@ -23,10 +23,15 @@ pytestmark = pytest.mark.docker
 
 KEY = "00112233445566778899aabbccddeeff"
 REPOSITORY = "/opt/ml/code-repositories/0"
+WHEEL = "answer-1.0-py3-none-any.whl"
+# What AWS's published lifecycle scripts do, in short.
 ON_CREATE = """#!/bin/bash
 set -e
 pwd
 id --user --name
+echo 'export TEAM=blue' > /etc/profile.d/jupyter-env.sh
+jq --raw-output .name /opt/ml/notebook-instance/instance.json
+initctl restart jupyter-server --no-wait
 sudo -u ec2-user -i <<'EOF'
 echo "I am $(id --user --name), in $AWS_REGION"
 source activate mxnet_p36
@@ -35,9 +40,22 @@ source deactivate
 sudo id --user --name
 docker-compose version --short
 docker --version
+set -e
+for env in base /home/ec2-user/anaconda3/envs/*; do
+    source /home/ec2-user/anaconda3/bin/activate $(basename "$env")
+    python -c 'import answer' 2> /dev/null ||
+        pip install --quiet --no-index /opt/ml/notebook-instance/WHEEL
+    python -c "import answer, os; print(os.environ['CONDA_DEFAULT_ENV'], answer.VALUE)"
+    source /home/ec2-user/anaconda3/bin/deactivate
+done
+conda activate JupyterSystemEnv
+jupyter serverextension list > /dev/null 2>&1
+conda deactivate
+echo "${CONDA_DEFAULT_ENV:-none} $(type -p python || echo 'no python')"
+source /home/ec2-user/anaconda3/bin/activate pytorch_p36 || echo "code $?"
 EOF
 nohup sleep 600 &
-"""
+""".replace("WHEEL", WHEEL)
 
 
 @dataclass(frozen=True)
@@ -142,17 +160,49 @@ def instance(
     root = tmp_path_factory.mktemp("instance")
     make_repository(root / "repository")
     cloned = [{"source": REPOSITORY, "directory": "code", "default": True}]
-    with started(client, root, ON_CREATE, repositories=cloned) as running:
+    (root / "instance").mkdir()
+    (root / "instance" / WHEEL).write_bytes(wheel_of("answer", "VALUE = 42\n"))
+    with started(client, root, ON_CREATE, 300, repositories=cloned) as running:
         wait_for(running.ready)
         yield running
 
 
 def test_a_script_runs_as_root_before_jupyter_and_its_lines_come_out(instance: Instance) -> None:
     said = instance.said("LifecycleConfigOnCreate")
-    assert said[:5] == ["/", "root", "I am ec2-user, in us-west-2", "1.9.1 eia(0)", "root"]
-    assert said[5].startswith("1.29")
-    assert said[6].startswith("Docker version")
+    assert said[:6] == ["/", "root", "mine", "I am ec2-user, in us-west-2", "1.9.1 eia(0)", "root"]
+    assert said[6].startswith("1.29")
+    assert said[7].startswith("Docker version")
     assert any("is running at" in line for line in instance.said("jupyter.log"))
+
+
+def test_a_script_installs_into_each_environment_by_condas_means(instance: Instance) -> None:
+    said = instance.said("LifecycleConfigOnCreate")[8:]
+    names = ("base", "JupyterSystemEnv", "amazonei_mxnet_p36", "chainer_p36", "mxnet_p36")
+    assert said[:6] == [f"{name} 42" for name in (*names, "python3")]
+    assert said[6:] == [
+        "none no python",
+        "EnvironmentNameNotFound: Could not find conda environment: pytorch_p36",
+        "You can list all discoverable environments with `conda info --envs`.",
+        "code 1",
+    ]
+
+
+def test_jupyter_is_restarted_with_what_a_script_left_in_the_profile(instance: Instance) -> None:
+    def starts() -> int:
+        return sum("is running at" in line for line in instance.said("jupyter.log"))
+
+    before = starts()
+    restart = ["sudo", "systemctl", "--no-block", "restart", "jupyter-server.service"]
+    code, said = instance.container.exec_run(restart, user="ec2-user")
+    assert code == 0, said
+    wait_for(lambda: starts() == before + 1)
+    wait_for(instance.ready)
+    shown = "tr '\\0' '\\n' < /proc/$(pgrep --oldest --full notebook_instance.server)/environ"
+    _, variables = instance.container.exec_run(["sh", "-c", shown], user="ec2-user")
+    assert "TEAM=blue" in variables.decode().splitlines()
+    code, said = instance.container.exec_run(["systemctl", "restart", "amazon-cloudwatch-agent"])
+    assert code == 5
+    assert b"one service, jupyter-server" in said
 
 
 def test_a_repository_is_cloned_for_the_user_and_jupyter_opens_in_it(instance: Instance) -> None:
@@ -178,7 +228,9 @@ def test_a_presigned_url_logs_in(instance: Instance, view: str, page: str) -> No
         assert cookie.has_nonstandard_attr("HttpOnly")
         browser.get(instance.url("/logout"))
         assert browser.get(instance.url("/api/kernelspecs")).status_code == 403
-    assert set(found["kernelspecs"]) == {"conda_python3", "conda_mxnet_p36", "conda_chainer_p36"}
+    assert set(found["kernelspecs"]) == {
+        *("conda_python3", "conda_mxnet_p36", "conda_amazonei_mxnet_p36", "conda_chainer_p36")
+    }
     assert found["default"] == "conda_python3"
 
 
@@ -251,13 +303,14 @@ def test_a_kernel_has_its_environment_and_the_clients_shim(instance: Instance) -
     [
         ({"script": "echo before; exit 3"}, 64, "LifecycleConfigOnCreate failed with exit code 3"),
         ({"script": "echo before; sleep 60", "seconds": 1}, 65, "took longer than 1 seconds"),
+        ({"script": "#!/bin/bash\r\necho before\r\n"}, 64, "failed with exit code 126"),
         (
             {"repositories": [{"source": "/absent/.git", "directory": "code"}]},
             66,
             "/absent/.git could not be cloned: fatal: repository '/absent/.git' does not exist",
         ),
     ],
-    ids=["failing", "too slow", "no repository"],
+    ids=["failing", "too slow", "of Windows", "no repository"],
 )
 def test_a_start_that_fails_says_why(
     client: docker.DockerClient, tmp_path: Path, changes: dict[str, Any], code: int, said: str
@@ -267,7 +320,8 @@ def test_a_start_that_fails_says_why(
         [reason] = failing.said("failure")
         assert said in reason
         if "script" in changes:
-            assert failing.said("LifecycleConfigOnCreate") == ["before"]
+            [line] = failing.said("LifecycleConfigOnCreate")
+            assert line == "before" or "/bin/bash^M: bad interpreter: No such file" in line
         assert not failing.said("jupyter.log")
 
 

@@ -142,6 +142,7 @@ def test_the_kernels_have_the_names_of_aws_and_the_versions_of_the_sdk() -> None
     assert versions == {
         "conda_python3": "v2",
         "conda_mxnet_p36": "v1",
+        "conda_amazonei_mxnet_p36": "v1",
         "conda_chainer_p36": "v1",
     }
     for name, spec in described.items():
@@ -195,3 +196,44 @@ def test_a_script_that_fails_or_takes_too_long_ends_the_start(
         scripts.run(instance.Script("LifecycleConfigOnCreate", tmp_path / "script"), seconds)
     assert failed.value.code == code
     assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize(
+    "content, code, said",
+    [
+        (
+            b"#!/bin/bash\r\necho\r\n",
+            126,
+            "/bin/bash^M: bad interpreter: No such file or directory",
+        ),
+        (b"#!/absent/python\necho\n", 126, "/absent/python: bad interpreter: No such file"),
+        (b"#! /etc\necho\n", 126, "/bin/bash: script: /etc: bad interpreter: Permission denied"),
+        (b"#!\necho; exit 3\n", 3, ""),
+        (b"\x7fELF\0\0\0", 126, "cannot execute binary file"),
+        (b"\xff\xfe\n", 127, "command not found"),
+    ],
+    ids=["CR LF", "absent", "a directory", "no name", "binary", "no text"],
+)
+def test_a_script_that_cannot_be_run_fails_in_the_words_of_a_shell(
+    load: Any,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    content: bytes,
+    code: int,
+    said: str,
+) -> None:
+    scripts, instance = load("notebook_instance.scripts"), load("notebook_instance.instance")
+    failures = load("notebook_instance.failures")
+    (tmp_path / "script").write_bytes(content)
+    script = instance.Script("LifecycleConfigOnCreate", tmp_path / "script")
+    with pytest.raises(failures.StartFailed, match=f"failed with exit code {code}") as failed:
+        scripts.run(script, 20)
+    assert failed.value.code == failures.SCRIPT_FAILED
+    [line] = capfd.readouterr().out.splitlines()
+    assert said in line
+
+
+def test_a_script_without_a_line_does_nothing(load: Any, tmp_path: Path) -> None:
+    scripts, instance = load("notebook_instance.scripts"), load("notebook_instance.instance")
+    (tmp_path / "script").touch()
+    scripts.run(instance.Script("LifecycleConfigOnCreate", tmp_path / "script"), 20)

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from notebook_instance.failures import SCRIPT_FAILED, SCRIPT_TOO_SLOW, StartFailed
 from notebook_instance.instance import Script
-from notebook_instance.output import relay
+from notebook_instance.output import relay, say
 
 PATH = "/sbin:/bin:/usr/sbin:/usr/bin"
 _LAST_LINES_SECONDS = 2.0
+_CANNOT_EXECUTE = 126
+"""The exit code that shells have for it."""
 
 
 def run(script: Script, seconds: int) -> None:
@@ -26,15 +28,11 @@ def run(script: Script, seconds: int) -> None:
             what it started.
     """
     with tempfile.TemporaryDirectory(prefix="lifecycle-") as folder:
-        process = subprocess.Popen(
-            command(script.file, Path(folder)),
-            cwd="/",
-            env={**os.environ, "PATH": PATH, "HOME": "/root"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        try:
+            process = _begin(command(script.file, Path(folder)))
+        except OSError as error:
+            say(script.stream, bad_interpreter(script.file, error))
+            raise _failed(script, _CANNOT_EXECUTE) from None
         assert process.stdout
         speaking = threading.Thread(target=relay, args=(script.stream, process.stdout), daemon=True)
         speaking.start()
@@ -49,16 +47,47 @@ def run(script: Script, seconds: int) -> None:
             ) from None
         speaking.join(_LAST_LINES_SECONDS)
     if code:
-        raise StartFailed(SCRIPT_FAILED, f"The script {script.stream} failed with exit code {code}")
+        raise _failed(script, code)
+
+
+def _failed(script: Script, code: int) -> StartFailed:
+    return StartFailed(SCRIPT_FAILED, f"The script {script.stream} failed with exit code {code}")
+
+
+def _begin(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        cwd="/",
+        env={**os.environ, "PATH": PATH, "HOME": "/root"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def bad_interpreter(file: Path, error: OSError) -> str:
+    """Return what a shell says of a script whose first line names what cannot run it.
+
+    Most often that line ends in CR LF, and the CR belongs to the name.
+    """
+    shown = interpreter(file).decode("utf-8", "replace").replace("\r", "^M")
+    return f"/bin/bash: {file.name}: {shown}: bad interpreter: {error.strerror}"
+
+
+def interpreter(file: Path) -> bytes:
+    """Return the program that a script's first line names, empty if it names none."""
+    mark, _, named = file.read_bytes().partition(b"\n")[0].partition(b"#!")
+    return b"" if mark else named.strip(b" \t").partition(b" ")[0]
 
 
 def command(file: Path, folder: Path) -> list[str]:
-    """Return how a script is run: by what its first line names, else by bash.
+    """Return how a script is run: by what its first line names, without a name by bash.
 
     Args:
         folder: where a copy of it is made executable.
     """
-    if file.read_bytes()[:2] != b"#!":
+    if not interpreter(file):
         return ["/bin/bash", str(file)]
     copy = Path(shutil.copy(file, folder))
     copy.chmod(0o700)

@@ -14,6 +14,9 @@ from notebook_instance.instance import FOLDER, Instance, read
 from notebook_instance.output import FAILURE, JUPYTER, relay, say
 
 _PYTHON = "/opt/jupyter/bin/python3"
+# What lifecycle scripts leave in /etc/profile.d, notebooks have, too.
+_PROFILED = 'for file in /etc/profile.d/*.sh; do . "$file" </dev/null; done; exec "$0" "$@"'
+_PID = Path("/run/notebook-instance.pid")
 _STOP_SECONDS = 4.0
 
 
@@ -21,6 +24,9 @@ def main() -> int:
     """Start the instance and serve it; returns the container's exit code."""
     # Until Jupyter is there to be told.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    # A handler and not SIG_IGN, which scripts would inherit.
+    signal.signal(signal.SIGHUP, lambda *_: None)
+    _PID.write_text(f"{os.getpid()}\n")
     instance = read()
     try:
         prepare(instance)
@@ -57,34 +63,51 @@ def _forward(port: int, to: str) -> None:
 
 
 def serve(instance: Instance) -> int:
-    """Run Jupyter as the instance's user until it ends or is told to."""
-    user = account.account()
-    environment = user.environment(os.environ)
-    process = subprocess.Popen(
-        [_PYTHON, "-m", "notebook_instance.server"],
-        cwd=FOLDER,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        **user.as_user(),
-    )
+    """Run Jupyter until it ends or is told to; SIGHUP has it end and begin again."""
+    server = _server(instance)
+    again = False
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        process.terminate()
+        server.terminate()
         # Kernels end with the container, whatever they do.
         last = threading.Timer(_STOP_SECONDS, os._exit, [0])
         last.daemon = True
         last.start()
 
+    def restart(signum: int, frame: FrameType | None) -> None:
+        nonlocal again
+        again = True
+        server.terminate()
+
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, restart)
+    while True:
+        assert server.stdout
+        relay(JUPYTER, server.stdout)
+        code = server.wait()
+        if not again:
+            return code
+        again = False
+        server = _server(instance)
+
+
+def _server(instance: Instance) -> subprocess.Popen[bytes]:
+    """Start Jupyter as the instance's user."""
+    user = account.account()
+    process = subprocess.Popen(
+        ["/bin/bash", "-c", _PROFILED, _PYTHON, "-m", "notebook_instance.server"],
+        cwd=FOLDER,
+        env=user.environment(os.environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **user.as_user(),
+    )
     assert process.stdin
-    assert process.stdout
     # The configuration is root's alone: its key would let whoever reads it sign URLs.
     with process.stdin as told:
         told.write(_told(instance))
-    relay(JUPYTER, process.stdout)
-    return process.wait()
+    return process
 
 
 def _told(instance: Instance) -> bytes:
