@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator import tree
 from emulator.errors import PermanentError
 from emulator.names import LABEL_PREFIX
 
@@ -96,12 +97,12 @@ WANTED = (*FINAL, "emulator")
 
 
 def source_directory() -> Path:
-    """Return images/ of the source tree; raises PermanentError when installed without it."""
-    directory = Path(__file__).resolve().parents[2] / "images"
-    if not (directory / "base" / "packages").is_file():
+    """Return images/ of the source tree or of the wheel; raises PermanentError without either."""
+    directory = tree.folder("images")
+    if directory is None:
         raise PermanentError(
-            f"There are no image sources at {directory}: images are built from a checkout of the "
-            "source tree. Run this there; the emulator itself needs only the built images."
+            "This installation has no sources of images: they are in a checkout of the source tree"
+            " and in a wheel. Build images there; the emulator itself needs only the built images."
         )
     return directory
 
@@ -138,16 +139,21 @@ def files_of(name: str, source: Path) -> Iterator[tuple[str, Path]]:
     if recipe.toolkit:
         folders.append((source / "toolkit", "toolkit/"))
     if recipe.source:
-        folders.append((source.parent / "emulator", "source/emulator/"))
+        folders.append((tree.package_of(source), "source/emulator/"))
     if recipe.clients:
-        folders.append((source.parent / "emulator" / "clients", "clients/"))
+        folders.append((tree.package_of(source) / "clients", "clients/"))
     for folder, prefix in folders:
         for file in sorted(folder.rglob("*")):
             path = file.relative_to(folder)
             # What tools leave behind is hidden or a cache, and no part of an image.
             left_behind = any(part.startswith((".", "__pycache__")) for part in path.parts)
+            copied = path.parts[0] == tree.COPY  # of these very files, in a wheel
             others = path.parts[0][:1].isdigit() and path.parts[0] != recipe.version
-            if file.is_file() and not left_behind and not others and path.name != "README.md":
+            if (
+                file.is_file()
+                and not (left_behind or others or copied)
+                and path.name != "README.md"
+            ):
                 yield prefix + path.as_posix(), file
 
 

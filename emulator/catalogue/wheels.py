@@ -5,6 +5,7 @@ that works for the user works for the images too. Every file is checked against 
 """
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -53,6 +54,11 @@ def download(image: str, lock: Path) -> Path:
 
 
 def _pip_download(lock: Path, into: Path) -> None:
+    if importlib.util.find_spec("pip") is None:
+        raise PermanentError(
+            f"{sys.executable} has no pip, which downloads the packages of images. Install it with:"
+            f" {sys.executable} -m ensurepip (or: uv pip install pip)"
+        )
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
         *("--no-deps", "--require-hashes", "--requirement", str(lock), "--dest", str(into)),

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from emulator import sockets
-from emulator.cli import claim, local_mode, ports
+from emulator.cli import claim, local_mode, mends, ports
 from emulator.cli.finding import Finding
 from emulator.cli.flags import with_settings
 from emulator.errors import EmulatorError
@@ -30,7 +30,7 @@ def doctor(settings: Settings) -> None:
     """Check the engine, the images, the port, the disk, the state, and what local mode needs.
 
     Prints a table; each ✗ comes with the command that mends it. The exit code is 1 if something is
-    wrong without which the emulator can't work; a ! marks what it can do without.
+    wrong without which the emulator can't work; a ! marks what only some need, such as an image.
     """
     findings = [check(settings) for check in CHECKS]
     width = max(len(finding.subject) for finding in findings)
@@ -59,7 +59,7 @@ def check_engine(settings: Settings) -> Finding:
         if closed := sockets.closed_socket(os.environ):
             text = f"{closed} is closed to this user"
             return Finding("engine", False, text, sockets.way_in(closed))
-        return Finding("engine", False, str(problem), "make engine")
+        return Finding("engine", False, str(problem), mends.engine())
     finally:
         engine.close()
     api = str(version["ApiVersion"])
@@ -77,22 +77,21 @@ def _engine_name(version: dict[str, object]) -> str:
 
 
 def check_images(settings: Settings) -> Finding:
-    """Are all images built?"""
+    """Are all images built? Jobs and endpoints with images of the user's own need none of them."""
     from emulator.catalogue.build import listing
 
-    build = "sagemaker-emulator images build"
     try:
         states = listing()
-    except EmulatorError as problem:
-        return Finding("images", False, str(problem), f"make engine, then {build}")
+    except EmulatorError:
+        return Finding("images", False, "not checked: no engine", mends.engine(), required=False)
     missing = [state.name for state in states if state.image_id is None]
     outdated = [state.name for state in states if state.image_id and not state.current]
     if missing:
-        mend = f"{build} {' '.join(missing)}"
-        return Finding("images", False, f"not built: {', '.join(missing)}", mend)
+        text = f"not built: {', '.join(missing)}; images of your own need none of them"
+        return Finding("images", False, text, mends.images(*missing), required=False)
     if outdated:
         text = f"built from other sources than the present ones: {', '.join(outdated)}"
-        return Finding("images", False, text, f"{build} {' '.join(outdated)}", required=False)
+        return Finding("images", False, text, mends.images(*outdated), required=False)
     return Finding("images", True, ", ".join(state.name for state in states))
 
 
@@ -104,7 +103,7 @@ def check_port(settings: Settings) -> Finding:
     except ports.PortTaken as problem:
         if health := ports.health(base):
             return _running(base, health)
-        return Finding("port", False, str(problem), "sagemaker-emulator up --port 0")
+        return Finding("port", False, str(problem), f"{mends.command()} up --port 0")
     return Finding("port", True, f"{settings.host}:{settings.port} is free")
 
 
@@ -141,7 +140,7 @@ def check_state(settings: Settings) -> Finding:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as problem:
-        mend = "sagemaker-emulator up --state DIR, with a directory that you may write"
+        mend = f"{mends.command()} up --state DIR, with a directory that you may write"
         return Finding("state", False, f"{folder} can't be written: {problem.strerror}", mend)
     return Finding("state", True, f"{state} can be written")
 

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from emulator import clients
-from emulator.cli import claim, ports
+from emulator.cli import claim, mends, ports
 from emulator.cli.finding import Finding
 from emulator.errors import EmulatorError
 from emulator.settings import Settings
@@ -27,10 +27,10 @@ def check_docker(settings: Settings) -> Finding:
     """Is the `docker` command there, and does it find an engine? The SDKs look images up by it."""
     subject = "docker command"
     if shutil.which("docker") is None:
-        return _wanting(subject, "not on PATH", "make compose")
+        return _wanting(subject, "not on PATH", mends.compose())
     engine = _output("docker", "version", "--format", "{{.Server.Version}}")
     if engine is None:
-        mend = "make engine, and export DOCKER_HOST as it says if that is no usual place"
+        mend = f"{mends.engine()}; export DOCKER_HOST if its socket is at no usual place"
         return _wanting(subject, "it finds no engine", mend)
     return Finding(subject, True, f"finds the engine {engine.strip()}")
 
@@ -41,7 +41,7 @@ def check_compose(settings: Settings) -> Finding:
     standalone = shutil.which("docker-compose")
     plugin = _output("docker", "compose", "version") if shutil.which("docker") else None
     if standalone is None and plugin is None:
-        return _wanting(subject, "neither docker-compose nor docker's plugin", "make compose")
+        return _wanting(subject, "neither docker-compose nor docker's plugin", mends.compose())
     taken = _takers(standalone is not None, plugin or "")
     found = [standalone or "", (plugin or "").strip()]
     text = f"{', '.join(filter(None, found))}: SDK {', '.join(taken) or 'of no version'}"
@@ -74,12 +74,12 @@ def check_names(settings: Settings) -> Finding:
     from emulator.catalogue.naming import standing
 
     subject = "image names"
-    mend = f"sagemaker-emulator images tag --region {settings.region}"
+    mend = f"{mends.command()} images tag --region {settings.region}"
     url = url_for_containers(settings)
     try:
         names = standing(settings.region)
     except EmulatorError as problem:
-        return _wanting(subject, str(problem), "make engine")
+        return _wanting(subject, str(problem), mends.engine())
     if not names.named:
         return _wanting(subject, f"no image has a name of {settings.region}", mend)
     if names.missing or names.outdated:
@@ -127,7 +127,7 @@ def check_serving_port(settings: Settings) -> Finding:
 def check_shell(settings: Settings) -> Finding:
     """Would an SDK in this shell reach the emulator, also where it insists on AWS's STS?"""
     subject = "this shell"
-    mend = 'eval "$(sagemaker-emulator env)"'
+    mend = f'eval "$({mends.command()} env)"'
     if not os.environ.get("AWS_ENDPOINT_URL"):
         return _wanting(subject, "clients are not pointed at the emulator", mend)
     shims = os.environ.get("PYTHONPATH", "").split(os.pathsep)

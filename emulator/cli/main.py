@@ -10,6 +10,7 @@ import click
 import emulator
 from emulator.cli.accelerators import accelerators
 from emulator.cli.clients import env
+from emulator.cli.compose import compose
 from emulator.cli.doctor import doctor
 from emulator.cli.images import images
 from emulator.cli.up import up
@@ -40,7 +41,7 @@ def commands() -> None:
     """
 
 
-for command in (up, env, images, accelerators, doctor):
+for command in (up, env, images, accelerators, compose, doctor):
     commands.add_command(command)
 
 

@@ -20,7 +20,7 @@ from queue import Empty, Queue
 from threading import Thread
 
 from emulator.sockets import engine_sockets, is_socket
-from tests.docs.blocks import ROOT
+from tests.source_tree import copy_to
 
 _PATIENCE = 30.0
 _PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -192,18 +192,7 @@ def _engines_group() -> str:
 
 def check_out(visitor: Visitor) -> None:
     """Give the visitor a copy of the source tree as it is now, and its environment."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            target = visitor.checkout / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target)
+    copy_to(visitor.checkout)
     if visitor.prefix:
         owner = f"{visitor.name}:"
         subprocess.run(["chown", "--recursive", owner, str(visitor.home)], check=True)

@@ -127,9 +127,9 @@ def test_a_change_outdates_what_is_made_of_it(
 def test_a_change_of_the_emulator_outdates_what_has_it(
     source: Path, changed: str, outdated: set[str]
 ) -> None:
-    before = {name: fingerprint(name, source) for name in RECIPES}
     file = source.parent / "emulator" / changed
     file.parent.mkdir(parents=True)
+    before = {name: fingerprint(name, source) for name in RECIPES}
     file.write_text("# changed")
     assert {name for name in RECIPES if fingerprint(name, source) != before[name]} == outdated
 

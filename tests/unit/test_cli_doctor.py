@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import sys
 from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from emulator.cli import doctor
+from emulator.catalogue import build
+from emulator.catalogue.build import ImageState
+from emulator.cli import doctor, mends
 from emulator.cli.claim import claimed
 from emulator.cli.doctor import Finding
 from emulator.cli.main import commands
 from emulator.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[2]
 Usage = namedtuple("Usage", "total used free")
 LOCAL_MODE = ["docker command", "compose", "image names", "way to it", "serving port", "this shell"]
 
@@ -44,7 +48,8 @@ def test_without_an_engine_the_mend_is_told_and_the_exit_code_is_1(tmp_path: Pat
     lines = result.stdout.splitlines()
     assert result.exit_code == 1
     assert lines[0].startswith("✗ engine  ")
-    assert lines[1].split() == ["mend:", "make", "engine"]
+    assert lines[1].split()[:2] == ["mend:", "start"]
+    assert lines[1].endswith("or unset DOCKER_HOST to use one on this machine")
     assert [line[2:].partition("  ")[0] for line in lines if line[0] in "✓✗!"] == [
         "engine",
         "images",
@@ -56,12 +61,57 @@ def test_without_an_engine_the_mend_is_told_and_the_exit_code_is_1(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("no_engine")
-def test_every_failure_comes_with_a_mend(tmp_path: Path) -> None:
-    for check in (doctor.check_engine, doctor.check_images):
-        found = check(in_state(tmp_path))
-        assert not found.ok
-        assert found.required
-        assert "make engine" in found.mend
+def test_without_an_engine_only_the_engine_is_wanting(tmp_path: Path) -> None:
+    settings = in_state(tmp_path)
+    for check, required in ((doctor.check_engine, True), (doctor.check_images, False)):
+        found = check(settings)
+        assert (found.ok, found.required) == (False, required)
+        assert "unset DOCKER_HOST" in found.mend
+
+
+@pytest.mark.parametrize(
+    "where, mend", [(ROOT, "make engine"), (ROOT / "docs", f"make -C {ROOT} engine")]
+)
+def test_in_a_checkout_the_mend_is_a_target_of_make(
+    where: Path, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.chdir(where)
+    assert mends.engine() == mend
+
+
+@pytest.mark.parametrize(
+    "program, called",
+    [
+        ("/nowhere/bin/sagemaker-emulator", "/nowhere/bin/sagemaker-emulator"),
+        ("/a b/sagemaker-emulator", "'/a b/sagemaker-emulator'"),
+        ("/a/emulator/cli/__main__.py", f"{sys.executable} -m emulator.cli"),
+    ],
+)
+def test_a_mend_is_called_as_doctor_was(
+    program: str, called: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program, "doctor"])
+    assert mends.command() == called
+    assert mends.images("chainer") == f"{called} images build chainer"
+
+
+def test_a_mend_is_short_where_path_leads_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = Path(sys.executable).with_name("sagemaker-emulator")
+    monkeypatch.setattr(sys, "argv", [str(beside), "doctor"])
+    monkeypatch.setenv("PATH", str(beside.parent))
+    assert mends.command() == "sagemaker-emulator"
+
+
+def test_images_that_are_not_built_are_wanting_for_who_needs_them_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = [ImageState("a", "a", "id", 1, True), ImageState("b:1", "b", None, 0, False)]
+    monkeypatch.setattr(build, "listing", lambda: states)
+    found = doctor.check_images(in_state(tmp_path))
+    assert (found.ok, found.required) == (False, False)
+    assert found.text == "not built: b:1; images of your own need none of them"
+    assert found.mend == "sagemaker-emulator images build b:1"
 
 
 @pytest.mark.parametrize(

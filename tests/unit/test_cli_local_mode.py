@@ -53,8 +53,9 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_docker_command_that_is_no_use_is_told(
-    commands: Commands, scripts: dict[str, str], said: str
+    commands: Commands, scripts: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     commands(**scripts)
     found = local_mode.check_docker(SETTINGS)
     assert (found.ok, found.required, found.text) == (False, False, said)
@@ -127,6 +128,7 @@ def test_without_an_engine_the_mend_is_to_start_one(monkeypatch: pytest.MonkeyPa
         raise PermanentError("No container engine answers.")
 
     monkeypatch.setattr(naming, "standing", fail)
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     assert local_mode.check_names(replace(SETTINGS, port=0)).mend == "make engine"
 
 
