@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from emulator import __version__, trees
 from emulator.accelerators import Accelerators, declared
-from emulator.call import EVERYTHING, Area, Call, Document, Handler, Scope
+from emulator.call import EVERYTHING, Area, Call, Document, Handler, Quotas, Scope
 from emulator.catalogue.held import HeldImages
 from emulator.catalogue.regions import Regions
 from emulator.clock import monotonic, now
@@ -389,6 +389,7 @@ class Assembly:
             open_log_group=partial(self.storage.open_log_group, scope),
             request_id=request_id,
             shapes=model.sagemaker().shapes,
+            quotas=Quotas(self.settings.instance_quota_each, self.settings.instance_quota),
         )
 
     def _come_up(self) -> None:

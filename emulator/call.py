@@ -119,10 +119,16 @@ class Store(Protocol):
         phase: str,
         document: Document,
         tags: Mapping[str, str] | None = None,
+        *,
+        admit: Callable[[], None] = lambda: None,
     ) -> Record:
         """Keep a new document and its tags, in one transaction.
 
         Raises the kind's ``taken_error`` if the name is in use.
+
+        Args:
+            admit: called in the transaction, while nothing else is written; if it raises, nothing
+                is kept.
         """
         ...
 
@@ -136,8 +142,14 @@ class Store(Protocol):
         """Return the record that this ARN names, of any kind."""
         ...
 
-    def select(self, kind: Kind, scope: Scope | None = None) -> Iterator[Record]:
-        """Yield all records of a kind, of one scope or of all, oldest first."""
+    def select(
+        self, kind: Kind, scope: Scope | None = None, *, phases: Iterable[str] | None = None
+    ) -> Iterator[Record]:
+        """Yield all records of a kind, of one scope or of all, oldest first.
+
+        Args:
+            phases: only records in one of these.
+        """
         ...
 
     def change(
@@ -195,6 +207,19 @@ class Objects(Protocol):
 
 
 @dataclass(frozen=True)
+class Quotas:
+    """How many instances there may be; 0 for no limit.
+
+    Attributes:
+        each: of one endpoint or training job.
+        together: of all endpoints, training jobs and notebook instances.
+    """
+
+    each: int = 0
+    together: int = 0
+
+
+@dataclass(frozen=True)
 class Call:
     """One request on its way to its handler.
 
@@ -202,6 +227,7 @@ class Call:
         wake: tells the reconciler that the named resource has work to do.
         open_log_group: makes a group of CloudWatch Logs in the scope, unless it is there.
         shapes: the service model's shapes by name.
+        quotas: what creating and updating must stay within.
     """
 
     operation: str
@@ -212,6 +238,7 @@ class Call:
     open_log_group: Callable[[str], None]
     request_id: str = ""
     shapes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    quotas: Quotas = Quotas()
 
 
 Handler = Callable[[Call, Document], Document]

@@ -171,6 +171,15 @@ class Settings:
     container_threads: int = _setting(
         0, "OMP_NUM_THREADS given to containers that set none; 0 leaves it to the image.", NUMBER
     )
+    instance_quota: int = _setting(
+        50,
+        "Instances of all endpoints, training jobs and notebook instances together; 0 for no"
+        " limit.",
+        NUMBER,
+    )
+    instance_quota_each: int = _setting(
+        20, "Instances of one endpoint or training job; 0 for no limit.", NUMBER
+    )
     pool_size: int = _setting(
         3, "Warm network namespaces kept ready for the next containers.", NUMBER
     )

@@ -23,7 +23,7 @@ from emulator.kinds import ENDPOINT, ENDPOINT_CONFIG, MODEL
 from emulator.lifecycle import endpoint as life
 from emulator.lifecycle.endpoint import IN_PROGRESS, Event, Phase
 from emulator.names import endpoint_log_group, token
-from emulator.operations import tags
+from emulator.operations import quotas, tags
 from emulator.operations.listing import Listing
 from emulator.operations.refusals import (
     Table,
@@ -71,7 +71,11 @@ def create(call: Call, request: Document) -> Document:
             "latest": 1,
         },
     }
-    record = call.store.create(ENDPOINT, call.scope, name, *life.born(document, now()), labels)
+    born = life.born(document, now())
+    record = call.store.create(
+        *(ENDPOINT, call.scope, name, *born, labels),
+        admit=lambda: quotas.admit_endpoint(call, plan, _desired(plan)),
+    )
     call.open_log_group(endpoint_log_group(name))
     call.wake(ENDPOINT, call.scope, name)
     return record.document
@@ -107,6 +111,7 @@ def update(call: Call, request: Document) -> Document:
             "desired": _retained(request, serving["desired"], _desired(plan)),
             "config_name": request["EndpointConfigName"],
         }
+        quotas.admit_endpoint(call, plan, target["desired"])
         others = {key: value for key, value in record.document.items() if key != _DEPLOYMENT}
         return _updating(record, {**others, **_deployment(request, record.document)}, target)
 
@@ -132,6 +137,8 @@ def update_weights_and_capacities(call: Call, request: Document) -> Document:
             "desired": _changed(record.arn, serving["desired"], wanted),
             "config_name": record.document["EndpointConfigName"],
         }
+        has = sum(wish["instances"] for wish in serving["desired"])
+        quotas.admit_endpoint(call, serving["plan"], target["desired"], already=has)
         return _updating(record, record.document, target)
 
     return _request(call, request["EndpointName"], change, Event.UPDATE_REQUESTED)

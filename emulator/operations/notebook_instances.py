@@ -18,7 +18,7 @@ from emulator.errors import ValidationException
 from emulator.kinds import LIFECYCLE_CONFIG, NOTEBOOK_INSTANCE
 from emulator.lifecycle import notebook_instance as life
 from emulator.lifecycle.notebook_instance import MOVES, Event, Phase
-from emulator.operations import tags
+from emulator.operations import quotas, tags
 from emulator.operations.listing import Listing
 from emulator.operations.registry import operation
 
@@ -83,7 +83,10 @@ def create(call: Call, request: Document) -> Document:
         "Emulator": {"starts": 0, "served": False},
     }
     born = life.born(document, now())
-    record = call.store.create(NOTEBOOK_INSTANCE, call.scope, name, *born, labels)
+    record = call.store.create(
+        *(NOTEBOOK_INSTANCE, call.scope, name, *born, labels),
+        admit=lambda: quotas.admit(call, quotas.NOTEBOOKS, request["InstanceType"], 1),
+    )
     call.wake(NOTEBOOK_INSTANCE, call.scope, name)
     return record.document
 
@@ -100,7 +103,11 @@ def list_(call: Call, request: Document) -> Document:
 
 @operation("StartNotebookInstance")
 def start(call: Call, request: Document) -> Document:
-    return _request(call, request, Event.START_REQUESTED, _forgiven)
+    def started(document: Document) -> Document:
+        quotas.admit(call, quotas.NOTEBOOKS, document["InstanceType"], 1)
+        return _forgiven(document)
+
+    return _request(call, request, Event.START_REQUESTED, started)
 
 
 @operation("StopNotebookInstance")

@@ -10,7 +10,7 @@ from emulator.kinds import TRAINING_JOB
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle import warm_pool
 from emulator.lifecycle.training_job import FINAL, Event, Phase
-from emulator.operations import profiling, s3_uri, tags
+from emulator.operations import profiling, quotas, s3_uri, tags
 from emulator.operations.algorithms import with_metrics
 from emulator.operations.listing import Listing
 from emulator.operations.registry import operation
@@ -57,7 +57,13 @@ def create(call: Call, request: Document) -> Document:
         "TrainingJobArn": arns.of(call.scope, TRAINING_JOB.arn_segment, name),
         "ModelArtifacts": {"S3ModelArtifacts": _artifacts(name, request["OutputDataConfig"])},
     }
-    record = call.store.create(TRAINING_JOB, call.scope, name, *life.born(document, at), labels)
+    resources = described["ResourceConfig"]
+    record = call.store.create(
+        *(TRAINING_JOB, call.scope, name, *life.born(document, at), labels),
+        admit=lambda: quotas.admit(
+            *(call, quotas.TRAINING, resources["InstanceType"], resources["InstanceCount"])
+        ),
+    )
     _take_warm_pool(call, record, at)
     call.wake(TRAINING_JOB, call.scope, name)
     return record.document

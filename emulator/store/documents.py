@@ -32,11 +32,14 @@ class Documents:
         phase: str,
         document: Document,
         tags: Mapping[str, str] | None = None,
+        *,
+        admit: Callable[[], None] = lambda: None,
     ) -> Record:
         arn = arns.of(scope, kind.arn_segment, name)
         body = orjson.dumps(document)
         try:
             with self._database.transaction() as connection:
+                admit()
                 connection.execute(
                     f"INSERT INTO document ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
                     (kind.name, scope.account, scope.region, name, arn, phase, body),
@@ -65,11 +68,17 @@ class Documents:
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM document WHERE arn = ?", arn)
         return _record(rows[0]) if rows else None
 
-    def select(self, kind: Kind, scope: Scope | None = None) -> Iterator[Record]:
+    def select(
+        self, kind: Kind, scope: Scope | None = None, *, phases: Iterable[str] | None = None
+    ) -> Iterator[Record]:
         where, values = "kind = ?", [kind.name]
         if scope is not None:
             where += " AND account = ? AND region = ?"
             values += [scope.account, scope.region]
+        if phases is not None:
+            wanted = [str(phase) for phase in phases]
+            where += f" AND phase IN ({', '.join('?' * len(wanted))})"
+            values += wanted
         query = f"SELECT {_COLUMNS} FROM document WHERE {where} ORDER BY rowid"
         return map(_record, self._database.rows(query, *values))
 

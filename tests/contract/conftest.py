@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from emulator.accelerators import Accelerators
-from emulator.call import EVERYTHING, Area, Call, Document, Handler, Kind, Record, Scope
+from emulator.call import EVERYTHING, Area, Call, Document, Handler, Kind, Quotas, Record, Scope
 from emulator.clock import now
 from emulator.kinds import ENDPOINT, NOTEBOOK_INSTANCE, TRAINING_JOB
 from emulator.lifecycle import endpoint, notebook_instance, training_job
@@ -49,6 +49,7 @@ class Running:
         self.woken: list[tuple[Kind, Scope, str]] = []
         self.default = SCOPE
         self.url = ""
+        self.quotas = Quotas()
         self._plays: list[threading.Thread] = []
 
     def call(self, operation: str, scope: Scope, request_id: str) -> Call:
@@ -58,7 +59,10 @@ class Running:
         objects = self.storage.objects(scope)
         shapes = service_model().shapes
         open_log_group = partial(self.storage.open_log_group, scope)
-        return Call(operation, scope, self.store, objects, wake, open_log_group, request_id, shapes)
+        return Call(
+            *(operation, scope, self.store, objects, wake, open_log_group, request_id, shapes),
+            quotas=self.quotas,
+        )
 
     def close(self) -> None:
         self.storage.close()
@@ -94,6 +98,7 @@ class Running:
         self.store.clear(area)
         self.storage.reset(area)
         self.woken.clear()
+        self.quotas = Quotas()
 
 
 @cache
