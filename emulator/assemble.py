@@ -88,6 +88,7 @@ class Assembly:
     """All parts, put together; `start` serves and `close` ends everything but the state."""
 
     def __init__(self, settings: Settings) -> None:
+        model.require_botocore()
         self.settings = settings
         self.state = settings.state.resolve()
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -6,6 +6,7 @@ needed here. Loading is lazy and happens once per process.
 """
 
 import gzip
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
+from emulator.errors import PermanentError
+
+OLDEST_BOTOCORE = (1, 41)
+"""The first whose models have every operation that is answered here; as pyproject.toml says."""
+_MEND = "Run: python -m pip install --upgrade boto3"
 
 Shape = Mapping[str, Any]
 
@@ -65,6 +72,22 @@ def planes() -> tuple[Service, ...]:
     folders = _data().glob(_PLANES)
     newest = [max(folder.iterdir()) for folder in folders if folder.name != "sagemaker"]
     return tuple(sorted((_read(folder) for folder in newest), key=lambda each: each.title))
+
+
+def require_botocore() -> None:
+    """Raise PermanentError, which says what to do, unless botocore is here and new enough."""
+    try:
+        text = (_data().parent / "__init__.py").read_text()
+    except ModuleNotFoundError as error:
+        raise PermanentError(f"The emulator can't work: {error}. {_MEND}") from None
+    # Importing botocore would take longer than all the rest of a start.
+    version = re.search(r"^__version__ = ['\"]((\d+)\.(\d+)\S*)['\"]$", text, re.MULTILINE)
+    if version and (int(version[2]), int(version[3])) < OLDEST_BOTOCORE:
+        oldest = ".".join(str(part) for part in OLDEST_BOTOCORE)
+        raise PermanentError(
+            f"The emulator can't work with botocore {version[1]}: it needs {oldest} or newer. "
+            f"{_MEND}"
+        )
 
 
 def _data() -> Path:

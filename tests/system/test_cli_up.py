@@ -60,6 +60,18 @@ def up(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
                 process.wait(60)
 
 
+def test_a_botocore_that_is_too_old_ends_it_with_a_sentence_before_it_serves(
+    up: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    (tmp_path / "old" / "botocore").mkdir(parents=True)
+    (tmp_path / "old" / "botocore" / "__init__.py").write_text("__version__ = '1.31.85'\n")
+    process = up("--port", "0", PYTHONPATH=str(tmp_path / "old"))
+    assert process.stdout.read() == ""
+    assert process.wait(60) == 1
+    (said,) = (tmp_path / "up.log").read_text().splitlines()
+    assert said.startswith("Error: The emulator can't work with botocore 1.31.85: it needs ")
+
+
 def test_a_part_that_cannot_be_imported_ends_it_with_a_sentence(
     up: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
