@@ -41,7 +41,7 @@ SERVES = Behaviour(run_for=None, output=("serving",), handler=Ping)
 DIES = Behaviour(output=("no weights",), exit_code=3)
 MUTE = Behaviour(run_for=None)
 IMAGES = {"serves": SERVES, "dies": DIES, "mute": MUTE}
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 class FarewellFuse(Fuse):

@@ -78,7 +78,7 @@ class Container:
         self._listener.close()
         self.drop_idle()
         for thread in self.threads:
-            thread.join(10)
+            thread.join(60)
 
     def _accept(self) -> None:
         while True:
@@ -185,7 +185,7 @@ class Client:
     """A caller on one kept connection."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self._connection = http.client.HTTPConnection(*address, timeout=30)
+        self._connection = http.client.HTTPConnection(*address, timeout=60)
 
     def invoke(
         self, body: Any = b"x", headers: dict[str, str] | None = None, *, path: str | None = None

@@ -28,7 +28,7 @@ from emulator.store.documents import Documents
 
 SCOPE = Scope("123456789012", "us-east-1")
 NAME, CONFIG = "Notebook", "config"
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 def works(spec: ContainerSpec) -> None:

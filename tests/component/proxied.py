@@ -61,7 +61,7 @@ class Proxied:
 
     def connected(self) -> socket.socket:
         """Return a connection to the proxy itself."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def tunnel(self, host: str, port: int = 443) -> socket.socket:
         """Return a connection through the proxy, in plain."""

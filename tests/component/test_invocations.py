@@ -171,14 +171,14 @@ def test_a_reply_that_takes_too_long_is_a_timeout(
 
     def stall(exchange: Exchange) -> None:
         exchange.send(sent)
-        over.wait(10)
+        over.wait(120)
 
     hasty.serve(container(stall).target())
     began = time.monotonic()
     answer = hasty.invoke()
     took = time.monotonic() - began
     over.set()
-    assert 0.4 < took < 5
+    assert took > 0.4
     assert (answer.status, answer.code) == (424, "ModelError")
     assert answer.error["OriginalStatusCode"] == 0
     assert answer.error["Message"].startswith(
@@ -192,7 +192,7 @@ def test_a_container_that_never_reads_a_large_body_is_a_timeout(
     hasty: Endpoint, container: Start
 ) -> None:
     over = threading.Event()
-    hasty.serve(container(lambda _: over.wait(10), reads_body=False).target())
+    hasty.serve(container(lambda _: over.wait(120), reads_body=False).target())
     answer = hasty.invoke(b"x" * 6_000_000)
     over.set()
     assert "timed out" in answer.error["Message"]
@@ -203,18 +203,17 @@ def test_an_answer_before_the_body_ends_is_passed_on(
     endpoint: Endpoint, container: Start, keep: bool
 ) -> None:
     refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig"
-    over = threading.Event()
+    over, alone = threading.Event(), list[str]()
 
     def refuse(exchange: Exchange) -> None:
         exchange.send(refusal)
-        if keep:
-            over.wait(20)
+        if keep and not over.wait(120):
+            alone.append("the container gave up")
 
     endpoint.serve(container(refuse, reads_body=False).target())
-    began = time.monotonic()
     answer = endpoint.invoke(b"x" * 6_000_000)
-    assert time.monotonic() - began < 8  # before the container lets go
     over.set()
+    assert alone == [], "the answer came before the container let go"
     # A container that closes with the body unread resets its own answer away, now and then.
     assert answer.error["OriginalStatusCode"] in ((413,) if keep else (413, 0))
     assert answer.code == "ModelError"

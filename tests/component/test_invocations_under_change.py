@@ -105,7 +105,7 @@ def test_what_a_container_says_unasked_on_an_idle_connection_answers_nobody(
     def answer(exchange: Exchange) -> bool:
         exchange.send(OK)
         if exchange.number == 1:
-            idle.wait(10)
+            idle.wait(60)
             exchange.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
             said.set()
         return True
@@ -113,7 +113,7 @@ def test_what_a_container_says_unasked_on_an_idle_connection_answers_nobody(
     endpoint.serve(container(answer).target())
     assert endpoint.invoke().body == b"ok"
     idle.set()
-    assert said.wait(10)
+    assert said.wait(60)
     assert endpoint.invoke().body == b"ok"
 
 
@@ -146,14 +146,14 @@ def test_a_closed_target_finishes_what_it_has_and_takes_nothing_new(
 
     def wait(exchange: Exchange) -> bool:
         entered.set()
-        release.wait(10)
+        release.wait(60)
         return echo(exchange)
 
     old = container(wait).target("i-old")
     endpoint.serve(old)
     with ThreadPoolExecutor(1) as threads:
         under_way = threads.submit(endpoint.invoke, b"slow")
-        assert entered.wait(10)
+        assert entered.wait(60)
         new = container(echo)
         endpoint.serve(new.target("i-new"))
         old.close()
@@ -161,8 +161,8 @@ def test_a_closed_target_finishes_what_it_has_and_takes_nothing_new(
         assert endpoint.invoke(b"next").body == b"next"
         assert new.requests == 1
         release.set()
-        assert under_way.result(10).body == b"slow"
-    assert old.drained(10)
+        assert under_way.result(60).body == b"slow"
+    assert old.drained(60)
 
 
 def test_a_target_that_closes_just_when_chosen_makes_way_for_the_fresh_route(
@@ -201,7 +201,7 @@ def test_no_invocation_fails_while_routes_are_swapped_all_the_time(
             for target in current:
                 target.close()
             for target in current:
-                assert target.drained(10)
+                assert target.drained(60)
             current = fresh
             swaps += 1
 
@@ -213,7 +213,7 @@ def test_no_invocation_fails_while_routes_are_swapped_all_the_time(
         swapping = threads.submit(swap)
         statuses = [status for each in threads.map(call, range(8)) for status in each]
         done.set()
-        swapping.result(20)
+        swapping.result(60)
     assert statuses == [200] * 1200
     assert swaps > 20
 
@@ -248,4 +248,4 @@ def test_a_client_that_leaves_before_the_reply_costs_nobody_else(
         with socket.create_connection(endpoint.address) as client:
             client.sendall(request)
     assert endpoint.invoke(b"b").body == b"b"
-    assert target.drained(10)
+    assert target.drained(60)

@@ -262,14 +262,15 @@ def test_a_container_that_survives_a_process_killed_for_memory_is_known_by_it(
     assert state is not None
     assert state.running
     assert not launcher.lost_process("f" * 64)
-    took = []
-    for _ in range(5):
+
+    def quickly() -> bool:
         began = clock.monotonic()
         assert launcher.lost_process(handle)
-        took.append(clock.monotonic() - began)
+        return clock.monotonic() - began < 0.5
+
     # An endpoint that starts asks time and again. Once the first has waited for a second's end,
-    # each later one would wait a whole second.
-    assert min(took[1:]) < 0.5
+    # each later one would wait a whole second. On a busy machine one may well take longer.
+    eventually(quickly, "one is quick")
 
 
 def test_a_container_that_outgrows_its_memory_is_marked(
@@ -608,7 +609,7 @@ def test_closing_ends_what_reads_streams(bench: DockerBench, tmp_path: Path) -> 
             thread.start()
         eventually(lambda: len(launcher._engine._streams) == 2, "two streams")
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -622,5 +623,5 @@ def test_without_an_engine_the_error_says_what_to_do(
         launcher.find({})
 
     assert "sagemaker-emulator doctor" in str(caught.value)
-    launcher.warm().join(20)
+    launcher.warm().join(60)
     launcher.close()

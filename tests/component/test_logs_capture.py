@@ -31,16 +31,16 @@ def test_a_line_does_not_wait_for_the_next() -> None:
 
     def slow() -> Iterator[LogLine]:
         yield from lines(2)
-        assert last_may_come.wait(10)
+        assert last_may_come.wait(60)
         yield LogLine(9.0, "last")
 
     thread = threading.Thread(target=capture, args=(slow(), arrived.put))
     thread.start()
-    first = arrived.get(timeout=5)
+    first = arrived.get(timeout=60)
     last_may_come.set()
-    thread.join(5)
+    thread.join(60)
     assert [line.text for line in first] == ["line 0", "line 1"]
-    assert [line.text for line in arrived.get(timeout=5)] == ["last"]
+    assert [line.text for line in arrived.get(timeout=60)] == ["last"]
 
 
 def test_lines_read_before_a_failure_are_not_lost() -> None:

@@ -63,7 +63,7 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         thread = threading.Thread(target=accept)
         thread.start()
         yield listener.getsockname()[1]
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -346,7 +346,7 @@ def test_stopping_ends_every_tunnel_and_the_port(tmp_path: Path) -> None:
             with closing(client):
                 assert ended(client)
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), timeout=5)
+            socket.create_connection(("127.0.0.1", port), timeout=60)
     assert threading.active_count() == before
 
 

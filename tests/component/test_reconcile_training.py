@@ -289,7 +289,7 @@ def test_an_ended_job_that_cannot_be_tidied_up_is_left_to_the_next_start(
     supervisor.wake(TRAINING_JOB, SCOPE, NAME)
     for thread in threading.enumerate():
         if thread.name == f"{TRAINING_JOB.name} {NAME}":
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
     assert tries == [1]
     assert world.record().phase == "Completed"
@@ -462,7 +462,7 @@ def test_output_that_broke_off_is_followed_again() -> None:
             since=since,
             ended=ended.set,
         )
-        assert ended.wait(10)
+        assert ended.wait(60)
     followers.finish("handle", 10)
     assert lines == ["line 1", "line 2"]
     assert launcher.asked == [0.0, 1.0]
@@ -604,7 +604,7 @@ def test_a_resource_whose_state_cannot_be_written_is_looked_at_again(
     monkeypatch.setattr(world.jobs, "give_up", giving_up)
     supervisor.start()
     try:
-        assert failed.wait(10), "it was never given up"
+        assert failed.wait(60), "it was never given up"
         with world.database.transaction() as connection:
             connection.execute("DROP TRIGGER refuse")
         deadline = clock.monotonic() + 10

@@ -159,7 +159,7 @@ def test_every_object_that_was_acknowledged_before_a_kill_is_whole(root: Path) -
         writers = [threading.Thread(target=write, args=(url, n)) for n in range(4)]
         for writer in writers:
             writer.start()
-        assert enough.wait(30)
+        assert enough.wait(60)
     process_ended.set()
     for writer in writers:
         writer.join()

@@ -34,7 +34,7 @@ class Wire:
     """One kept connection, and requests that no SDK would send."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Headers | None = None

@@ -125,14 +125,14 @@ def test_a_range_beyond_the_end_is_refused(s3: Any) -> None:
 @pytest.mark.parametrize("host", ["emulator", "emu.lator.example", "10.0.0.7:4610", "s3.local:1"])
 def test_the_host_header_never_matters(s3: Any, served: Served, host: str) -> None:
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"data")
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     connection.request("GET", f"/{BUCKET}/k", headers={"Host": host})
     assert connection.getresponse().read() == b"data"
     connection.close()
 
 
 def test_an_unsigned_client_reads_and_writes(s3: Any, served: Served) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     connection.request("PUT", f"/{BUCKET}/anonymous", b"data")
     reply = connection.getresponse()
     assert (reply.status, reply.read()) == (200, b"")
@@ -145,7 +145,7 @@ def test_a_presigned_url_works(s3: Any, served: Served) -> None:
     params = {"Bucket": BUCKET, "Key": "pre signed"}
     for operation, method, body in [("put_object", "PUT", b"x"), ("get_object", "GET", None)]:
         url = s3.generate_presigned_url(operation, Params=params)
-        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
         connection.request(method, url.partition(str(served.port))[2], body)
         reply = connection.getresponse()
         assert (reply.status, reply.read()) == (200, b"" if method == "PUT" else b"x")

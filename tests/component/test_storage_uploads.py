@@ -118,7 +118,7 @@ def put_chunked(
         "x-amz-trailer": "x-amz-checksum-crc32",
         "Content-Encoding": "aws-chunked",
     }
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     try:
         connection.request("PUT", f"/{BUCKET}/chunked", framed.getvalue(), headers)
         reply = connection.getresponse()
@@ -160,7 +160,7 @@ def test_a_wrong_digest_is_refused_and_nothing_is_kept(
 
 
 def test_a_truncated_upload_leaves_no_object(s3: Any, served: Served) -> None:
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         head = f"PUT /{BUCKET}/cut HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
         connection.sendall(head.encode() + b"only this")
         connection.shutdown(socket.SHUT_WR)

@@ -93,7 +93,7 @@ class Running:
 
     def clear(self, area: Area = EVERYTHING) -> None:
         for play in self._plays:
-            play.join(timeout=10)
+            play.join(timeout=60)
         self._plays.clear()
         self.store.clear(area)
         self.storage.reset(area)

@@ -47,7 +47,7 @@ def test_a_container_of_local_mode_gets_the_accelerator_and_is_shown_as_its_user
         "reason": "",
     }
     assert "is ml.eia1.medium attached to emulator" in reason
-    shown = requests.get(f"{url}/_emulator/accelerators", timeout=10).json()
+    shown = requests.get(f"{url}/_emulator/accelerators", timeout=60).json()
     assert shown == {
         "fallback": "cpu",
         "accelerators": [
@@ -95,7 +95,7 @@ def test_a_claim_that_is_none_is_refused_in_a_sentence(url: str, body: Any) -> N
 def test_web_pages_may_neither_claim_nor_reset(url: str) -> None:
     origin = {"Origin": "http://elsewhere.example"}
     assert claim(url, CLAIM, **origin).status_code == 403
-    reset = requests.post(f"{url}/_emulator/reset", headers=origin, timeout=10)
+    reset = requests.post(f"{url}/_emulator/reset", headers=origin, timeout=60)
     assert reset.status_code == 403
 
 

@@ -40,7 +40,7 @@ def ask(
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     if service:
         fields["Authorization"] = SIGNED % service
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     connection.request(method, path, b"{}" if method in ("POST", "PUT") else None, fields)
     response = connection.getresponse()
     received = {name.lower(): value for name, value in response.getheaders()}

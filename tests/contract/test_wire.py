@@ -115,7 +115,7 @@ def http_call(
     url: str, method: str, path: str, body: bytes = b"", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     """Send bytes as they are; header names may use underscores."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body, named)
     response = connection.getresponse()
@@ -266,7 +266,7 @@ def test_members_that_the_model_does_not_know_are_ignored(url: str) -> None:
 
 
 def test_a_body_in_chunks_is_read_whole(url: str) -> None:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     pieces = iter([b'{"TrainingJob', b'Name": "digits"}'])
     headers = {"X-Amz-Target": "SageMaker.DescribeTrainingJob"}
     connection.request("POST", "/", pieces, headers, encode_chunked=True)

@@ -141,7 +141,7 @@ def _presigned(emulator: Emulator, instance: str) -> str:
 
 
 def _accelerators(emulator: Emulator) -> dict[str, Any]:
-    reply = requests.get(f"{emulator.url}/_emulator/accelerators", timeout=10)
+    reply = requests.get(f"{emulator.url}/_emulator/accelerators", timeout=60)
     found: dict[str, Any] = reply.json()
     return found
 
@@ -265,7 +265,7 @@ def test_a_browser_without_a_valid_url_sees_nothing(
         "of another instance": presigned.token("00" * 32, now=clock.now(), session=1800),
     }
     refused = f"{url}?authToken={tokens[wrong]}" if tokens[wrong] else url
-    reply = requests.get(refused, timeout=10)
+    reply = requests.get(refused, timeout=60)
     assert reply.status_code == 403
 
     browser.get(refused)

@@ -190,7 +190,7 @@ class Server:
         self.container = container
         container.reload()
         port = container.ports["8080/tcp"][0]["HostPort"]
-        self.connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
+        self.connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
 
     def wait_until_healthy(self) -> None:
         """Poll /ping; fails with the container's log when it exits or takes too long."""

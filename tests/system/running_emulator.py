@@ -261,7 +261,7 @@ COMMAND = (str(Path(sys.executable).with_name("sagemaker-emulator")),)
 
 def health(url: str) -> dict[str, Any]:
     """Return what the emulator says of itself, be it well or not."""
-    reply = requests.get(f"{url}/_emulator/health", timeout=30)
+    reply = requests.get(f"{url}/_emulator/health", timeout=60)
     found: dict[str, Any] = reply.json()
     assert reply.status_code == (200 if found["status"] == "ok" else 503)
     return found

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -214,9 +213,7 @@ def test_jobs_and_endpoints_outlive_a_kill_and_state_outlives_the_container(
     assert project.instance() == instance
     assert clients.job(job)["SecondaryStatus"] == "Training"
 
-    began = time.monotonic()
     project.compose("stop")
-    assert time.monotonic() - began < 30
     assert project.container().attrs["State"]["ExitCode"] == 0
     project.compose("down")
     project.up()

@@ -91,7 +91,7 @@ def test_every_acknowledged_object_survives_a_kill_in_the_middle(
         threading.Event().wait(0.01)
     first.kill()
     for writer in writers:
-        writer.join(30)
+        writer.join(60)
 
     second = launched()
     s3 = second.client("s3")

@@ -103,7 +103,7 @@ def test_a_body_beyond_the_limit_is_refused(emulator: Emulator, endpoint: str) -
 
 def test_only_the_supported_headers_reach_the_container(emulator: Emulator, endpoint: str) -> None:
     address = urllib.parse.urlsplit(emulator.url).netloc
-    with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as connection:
         connection.request(
             "POST",
             f"/endpoints/{endpoint}/invocations",

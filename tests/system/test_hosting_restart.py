@@ -1,6 +1,5 @@
 """Containers that die under an endpoint, and emulators that die over one."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -40,7 +39,7 @@ def test_a_container_that_goes_away_is_started_again(emulator: Emulator, how: st
     eventually(
         lambda: ids(emulator, name) and container.id not in ids(emulator, name), what="a new one"
     )
-    eventually(lambda: answers(emulator, name), within=10)
+    eventually(lambda: answers(emulator, name))
     assert status(emulator, name) == "InService"
     assert emulator.command(name, list="/opt/ml/model")["files"] == ["weights"]
     assert len(ids(emulator, name)) == 1
@@ -106,9 +105,7 @@ def test_a_killed_emulator_finds_its_containers_serving(launched: Launch) -> Non
     eventually(lambda: len(emulator.log_lines(group)) == 1)
     emulator.kill()
     emulator = launched(state=emulator.state)
-    began = time.monotonic()
     assert answers(emulator, name), "the first invocation waits for the route"
-    assert time.monotonic() - began < 5
     assert ids(emulator, name) == before
     assert status(emulator, name) == "InService"
     emulator.invoke(name, b"123456")
@@ -126,7 +123,7 @@ def test_a_stopped_emulator_stops_its_containers_and_brings_them_back(launched: 
     assert pauses(emulator) == set()
     emulator = launched(state=emulator.state)
     assert status(emulator, name) == "InService"
-    eventually(lambda: answers(emulator, name), within=15)
+    eventually(lambda: answers(emulator, name))
     assert emulator.command(name, list="/opt/ml/model")["files"] == ["weights"]
 
 
@@ -140,7 +137,7 @@ def test_a_container_that_died_without_an_emulator_is_started_again(launched: La
     emulator.kill()
     container.stop()
     emulator = launched(state=emulator.state)
-    eventually(lambda: answers(emulator, name), within=15)
+    eventually(lambda: answers(emulator, name))
     assert ids(emulator, name) != {container.id}
     group = f"/aws/sagemaker/Endpoints/{name}"
     eventually(
@@ -180,7 +177,7 @@ def test_a_killed_emulator_goes_on_updating_and_the_old_fleet_serves(launched: L
     both = ids(emulator, name)
     emulator.kill()
     emulator = launched(state=emulator.state)
-    eventually(lambda: answers(emulator, name), within=5)
+    eventually(lambda: answers(emulator, name))
     assert status(emulator, name) == "Updating"
     assert ids(emulator, name) == both
     described = emulator.settled(name)
@@ -201,7 +198,7 @@ def test_a_killed_emulator_goes_on_resizing(launched: Launch) -> None:
     eventually(lambda: len(ids(emulator, name)) == 2)
     emulator.kill()
     emulator = launched(state=emulator.state)
-    eventually(lambda: answers(emulator, name), within=5)
+    eventually(lambda: answers(emulator, name))
     [variant] = emulator.settled(name)["ProductionVariants"]
     assert variant["CurrentInstanceCount"] == 2
     assert before < ids(emulator, name)
@@ -215,7 +212,7 @@ def test_a_killed_emulator_goes_on_deleting(launched: Launch) -> None:
     assert ids(emulator, name)
     emulator.kill()
     emulator = launched("--serving-stop-grace", "0", state=emulator.state)
-    eventually(lambda: emulator.gone(name), within=15)
+    eventually(lambda: emulator.gone(name))
     assert left_of(emulator, name) == []
 
 
@@ -226,7 +223,7 @@ def test_what_nobody_needs_is_gone_after_a_kill(launched: Launch) -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(emulator.kill).result()
     emulator = launched(state=emulator.state, EMULATOR_POOL_SIZE="0")
-    eventually(lambda: answers(emulator, name), within=15)
+    eventually(lambda: answers(emulator, name))
     eventually(lambda: len(pauses(emulator)) == 1, what="only the pause in use is left")
     emulator.delete(name)
     assert pauses(emulator) == set()

@@ -100,7 +100,7 @@ def visited(url: str, *, cookies: CookieJar | None = None) -> int:
     """Return the status that a browser without a past gets."""
     handlers = [urllib.request.HTTPCookieProcessor(cookies)]
     try:
-        with urllib.request.build_opener(*handlers).open(url, timeout=10) as reply:
+        with urllib.request.build_opener(*handlers).open(url, timeout=60) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         error.close()

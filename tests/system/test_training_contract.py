@@ -111,7 +111,7 @@ def test_code_in_a_container_reaches_s3_as_the_jobs_owner(emulator: Emulator) ->
     script = """
 import os, urllib.request
 url = os.environ['AWS_ENDPOINT_URL']
-print(urllib.request.urlopen(url + '/_emulator/health', timeout=10).status)
+print(urllib.request.urlopen(url + '/_emulator/health', timeout=60).status)
 print(os.environ['AWS_ACCESS_KEY_ID'])
 """
     emulator.train(name, bucket=bucket, python=line(script))

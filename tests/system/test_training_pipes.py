@@ -221,7 +221,7 @@ def test_a_stop_does_not_wait_for_a_full_pipe_and_leaves_nothing(emulator: Emula
     name = unique("stopped")
     reads_a_little(emulator, name)
     emulator.client("sagemaker").stop_training_job(TrainingJobName=name)
-    job = emulator.ended(name, within=20)
+    job = emulator.ended(name)
     assert path_of(job) == ["Starting", "Training", "Stopping", "Uploading", "Stopped"]
     assert_gone(emulator, name)
     emulator.client("sagemaker").delete_training_job(TrainingJobName=name)

@@ -227,4 +227,4 @@ def test_two_images_at_once_install_mmdebstrap_once(
     monkeypatch.setattr("os.geteuid", lambda: 0)
     with ThreadPoolExecutor(2) as pool:
         provided = [pool.submit(debian.provide_mmdebstrap) for _ in range(2)]
-        assert [each.result(30) for each in provided] == [None, None]
+        assert [each.result(60) for each in provided] == [None, None]

@@ -11,7 +11,7 @@ from emulator.catalogue.naming import Named
 from emulator.catalogue.regions import Regions
 from emulator.errors import PermanentError
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 class Naming:

@@ -100,7 +100,7 @@ def test_ping_answers_while_the_model_works_on_one_request_at_a_time(load: Any) 
             self.working += 1
             self.most = max(self.most, self.working)
             entered.set()
-            assert leave.wait(10)
+            assert leave.wait(60)
             self.working -= 1
             return super().handle(data, context)
 
@@ -109,7 +109,7 @@ def test_ping_answers_while_the_model_works_on_one_request_at_a_time(load: Any) 
     application = load("application").Application(slow)
     with ThreadPoolExecutor() as pool:
         calls = [pool.submit(call, application, "POST", "/invocations") for _ in range(3)]
-        assert entered.wait(10)
+        assert entered.wait(60)
         assert call(application, "GET", "/ping")[0] == "200 OK"
         leave.set()
         assert [answered.result()[2] for answered in calls] == [b"done"] * 3

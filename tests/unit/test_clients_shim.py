@@ -214,7 +214,7 @@ def container() -> Iterator[int]:
     Ping.asked.clear()
     server = HTTPServer(("127.0.0.1", 0), Ping)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    threading.Thread(target=lambda: Ping.asked.wait(20) and Ping.ready.set()).start()
+    threading.Thread(target=lambda: Ping.asked.wait(60) and Ping.ready.set()).start()
     yield server.server_address[1]
     server.shutdown()
     server.server_close()

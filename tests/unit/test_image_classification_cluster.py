@@ -28,7 +28,7 @@ def teams(cluster: Any, pool: ThreadPoolExecutor) -> list[Any]:
     found = [cluster.Team(cluster.Hosts(name, ADDRESSES)) for name in sorted(ADDRESSES)]
     # The others look for the first before it listens, too.
     for joining in [pool.submit(team.join) for team in reversed(found)]:
-        joining.result(timeout=30)
+        joining.result(timeout=60)
     return found
 
 
@@ -54,7 +54,7 @@ def test_all_hosts_hear_the_largest_value_of_each_round(cluster: Any) -> None:
             asked = [
                 pool.submit(*pair) for pair in zip((t.most for t in found), values, strict=True)
             ]
-            assert [each.result(timeout=30) for each in asked] == [max(values)] * 3
+            assert [each.result(timeout=60) for each in asked] == [max(values)] * 3
         for team in found:
             team.leave()
 
@@ -74,5 +74,5 @@ def test_a_host_that_was_left_leaves_the_other_time_to_end_the_job(
         for team in found[:2]:
             team.leave()
         with pytest.raises(ConnectionError):
-            third.result(timeout=30)
+            third.result(timeout=60)
         found[2].leave()

@@ -239,8 +239,8 @@ def test_no_writer_comes_between_the_writes_of_a_transaction(store: Documents) -
     with store.transaction():
         store.create(MODEL, HOME, "first", "Created", {})
         writer.start()
-        assert began.wait(10)
+        assert began.wait(60)
         store.create(MODEL, HOME, "second", "Created", {})
         assert {record.name for record in store.select(MODEL)} == {"first", "second"}
-    writer.join(10)
+    writer.join(60)
     assert [record.name for record in store.select(MODEL)] == ["first", "second", "another"]
