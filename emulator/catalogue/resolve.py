@@ -61,6 +61,10 @@ def resolve(reference: str, *, present: Present, held: Held = _nothing) -> Resol
     image_id = present(reference)
     if image_id is not None:
         return Resolved(reference, reference, image_id)
+    # ECR here tells the engine's id of an image as its digest: content, whatever its name.
+    _, _, digest = reference.partition("@")
+    if digest and (image_id := present(digest)):
+        return Resolved(reference, digest, image_id)
     # Like the engine, ECR takes a name without a tag for the latest.
     uri = parse_image_uri(reference) or parse_image_uri(f"{reference}:latest")
     if uri is None:

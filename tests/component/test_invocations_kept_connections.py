@@ -1,10 +1,13 @@
 """A container that says more than its reply must not spoil the next one, nor change a header."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from invocation_endpoint import NAME, Container, Endpoint, Exchange, echo
+
+from emulator.inference.proxy import Limits
 
 CUSTOM = NAME + "Custom-Attributes"
 STRAY = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nanother"
@@ -102,6 +105,51 @@ def test_bytes_that_come_with_a_reply_are_thrown_away(
     for body in (b"second", b"third"):
         answer = endpoint.invoke(body)
         assert (answer.status, answer.body) == (200, body)
+
+
+def test_a_reply_that_comes_after_its_time_is_nobodys(container: Start) -> None:
+    given_up = threading.Event()
+
+    def answer(exchange: Exchange) -> bool:
+        if exchange.number == 2:
+            given_up.wait(20)  # on a connection that has served one call well
+        return echo(exchange)
+
+    hasty = Endpoint(Limits(seconds=2))
+    try:
+        hasty.serve(container(answer).target())
+        assert hasty.invoke(b"first").body == b"first"
+        assert "timed out" in hasty.invoke(b"second").error["Message"]
+        given_up.set()
+        for body in (b"third", b"fourth"):
+            assert hasty.invoke(body).body == body
+    finally:
+        given_up.set()
+        hasty.close()
+
+
+def test_a_refusal_before_the_body_was_read_leaves_no_half_read_connection(
+    endpoint: Endpoint, container: Start
+) -> None:
+    refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig"
+    over = threading.Event()
+
+    def refuse(exchange: Exchange) -> None:
+        exchange.send(refusal)
+        over.wait(20)
+
+    refusing = Container(refuse, reads_body=False)
+    try:
+        endpoint.serve(refusing.target())
+        for _ in range(2):
+            answer = endpoint.invoke(b"x" * 6_000_000)
+            assert (answer.status, answer.error["OriginalStatusCode"]) == (424, 413)
+        assert len(refusing.connections) == 2
+        endpoint.serve(container(echo).target())
+        assert endpoint.invoke(b"next").body == b"next"
+    finally:
+        over.set()
+        refusing.close()
 
 
 @pytest.mark.parametrize(

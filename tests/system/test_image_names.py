@@ -52,7 +52,9 @@ def test_an_image_of_another_region_runs_and_the_logs_say_so(
     assert warning in emulator.log.read_text()
 
 
-def test_ecr_shows_what_the_engine_has(emulator: Emulator, repository: str) -> None:
+def test_ecr_shows_what_the_engine_has_by_tag_and_by_digest(
+    emulator: Emulator, repository: str
+) -> None:
     ecr = emulator.client("ecr", region="eu-west-3")
     (image,) = ecr.describe_images(repositoryName=repository)["imageDetails"]
     client = engine()
@@ -60,6 +62,16 @@ def test_ecr_shows_what_the_engine_has(emulator: Emulator, repository: str) -> N
     client.close()
     assert (image["imageTags"], image["imageDigest"]) == (["v1"], held.id)
     assert image["imageSizeInBytes"] == held.attrs["Size"]
+    name = unique("by-digest")
+    digest = f"{ELSEWHERE}/{repository}@{image['imageDigest']}"
+    emulator.train(
+        name,
+        shell="echo ran",
+        AlgorithmSpecification={"TrainingImage": digest, "TrainingInputMode": "File"},
+    )
+    job = emulator.ended(name)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert emulator.output(name) == ["ran"]
     names = [each["repositoryName"] for each in ecr.describe_repositories()["repositories"]]
     assert repository in names
 

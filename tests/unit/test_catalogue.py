@@ -291,6 +291,15 @@ def test_an_exact_name_and_a_stand_in_come_before_an_image_of_another_region() -
     assert resolve(reference, present=only.get, held=lambda: only).image == elsewhere
 
 
+def test_an_image_is_found_by_the_digest_that_ecr_tells_of_it() -> None:
+    digest = "sha256:" + "7" * 64
+    reference = f"{ecr('team/mine', OWN)}@{digest}"
+    resolved = resolve(reference, present={digest: digest}.get)
+    assert resolved == Resolved(reference, digest, digest)
+    with pytest.raises(PermanentError, match="docker image inspect"):
+        resolve(reference, present=lambda name: None)
+
+
 def test_a_copy_that_the_emulator_named_itself_is_nobodys_image() -> None:
     held = [ecr("mine:v1", OWN, "eu-west-1")]
     with pytest.raises(PermanentError):

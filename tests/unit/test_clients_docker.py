@@ -17,7 +17,7 @@ MINE = f"{REGISTRY}/team/mine"
 REAL = f"""#!/bin/sh
 printf '%s\\n' "$*" >> "$(dirname "$0")/calls"
 case "$*" in
-*"image inspect {MINE}:v1" | *"image inspect {MINE}") exit 0 ;;
+*"image inspect {MINE}:v1" | *"image inspect {MINE}" | *"image inspect sha256:01") exit 0 ;;
 *"image inspect "*) exit 1 ;;
 *"image ls --quiet {MINE}") echo 0123456789ab ;;
 *"image ls --quiet"*) [ ! -e "$(dirname "$0")/down" ] || {{ echo "no engine" >&2; exit 3; }} ;;
@@ -84,6 +84,7 @@ def test_a_login_succeeds_and_asks_nobody(real: Path, arguments: tuple[str, ...]
             ("-H", "unix:///s", "--tls", "push", f"{MINE}:v1"),
             f"-H unix:///s --tls image inspect {MINE}:v1",
         ),
+        (("pull", f"{MINE}@sha256:01"), "image inspect sha256:01"),
         (("pull", "--platform", "linux/amd64", f"{MINE}:v1"), f"image inspect {MINE}:v1"),
     ],
 )
