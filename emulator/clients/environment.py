@@ -36,6 +36,8 @@ _SERVICES = (
     "CLOUDWATCH_LOGS",
     "ECR",
     "IAM",
+    "KMS",
+    "LAMBDA",
     "S3",
     "SAGEMAKER",
     "SAGEMAKER_RUNTIME",

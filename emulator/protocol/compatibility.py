@@ -79,8 +79,18 @@ names is answered in shells of `env`.
   read are ignored.
 - A request that is refused, or that can't be stored, has changed nothing. A full disk is an
   `InsufficientStorage` with HTTP status 507, which SDKs do not try again.
+- Policies of buckets are kept and deny nothing, whatever their conditions.
 - Subresources that are not emulated, such as `?metrics`, `?analytics` and `?requestPayment`, are
   refused with HTTP status 501.
+
+## KMS and Lambda
+
+- KMS has keys, aliases and grants, encrypts and decrypts. Like roles, keys are lost when the
+  emulator stops, and what they have encrypted with them.
+- Objects, and the artifacts of jobs with a `KmsKeyId`, say that they are encrypted with a key of
+  KMS, and no such key is looked for; their bytes lie on this machine as they came.
+- Lambda keeps functions, layers and aliases and never runs one: `Invoke` is refused with HTTP
+  status 501, and what SNS or a subscription of Logs sends to a function is dropped with a warning.
 
 ## CloudWatch Logs
 

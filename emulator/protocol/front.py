@@ -16,17 +16,17 @@ from emulator.protocol import control, planes
 from emulator.protocol.parts import Parts
 from emulator.protocol.request import RUNTIME, SAGEMAKER, Request
 from emulator.protocol.serialize import Reply, failure, failure_as_xml
+from emulator.services import SERVICES, Errors
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
-STORED_SERVICES = frozenset({"s3", "sts", "iam", "logs", "monitoring", "ecr", "sns"})
-# Signed for us-east-1, wherever the client is.
-_GLOBAL_SERVICES = frozenset({"iam"})
 # Whose clients read errors as XML; those of other services that are not emulated read JSON.
-_XML_SERVICES = frozenset({"s3", "sts", "iam", "sns", "cloudfront", "route53"})
+_XML_SERVICES = frozenset(
+    {name for name, row in SERVICES.items() if row.errors is Errors.XML} | {"cloudfront", "route53"}
+)
 _WELCOME = b"""This is the local emulator of Amazon SageMaker. Point a client at it:
 
     export AWS_ENDPOINT_URL=<this address>
@@ -94,7 +94,7 @@ def storage(
     parts: Parts, request: Request, start_response: "StartResponse"
 ) -> Iterable[bytes] | None:
     """Answer S3 and the other services that moto emulates in this process."""
-    if request.service not in STORED_SERVICES:
+    if request.service not in SERVICES:
         return None
     return parts.storage(request.service, request.scope, request.environ, start_response)
 
@@ -103,7 +103,7 @@ def refusal(parts: Parts, request: Request, start_response: "StartResponse") -> 
     """Refuse every other service at once, with a status that no SDK retries."""
     if request.service.startswith(SAGEMAKER):
         raise planes.refusal(request.method, request.path)
-    emulated = ", ".join(("sagemaker", *sorted(STORED_SERVICES)))
+    emulated = ", ".join(("sagemaker", *sorted(SERVICES)))
     raise ServiceNotEmulated(
         f"The service {request.service!r} is not emulated. Set AWS_ENDPOINT_URL_<SERVICE> to "
         f"send its calls elsewhere. Emulated: {emulated}."
@@ -145,7 +145,8 @@ def send(reply: Reply, start_response: "StartResponse") -> list[bytes]:
 
 def _notice(parts: Parts, request: Request) -> None:
     """Tell the region, unless the service has one for all regions."""
-    if request.signer is not None and request.service not in _GLOBAL_SERVICES:
+    service = SERVICES.get(request.service)
+    if request.signer is not None and (service is None or service.regional):
         parts.notice(request.signer.region)
 
 

@@ -11,6 +11,7 @@ from emulator.call import Scope
 from emulator.protocol import planes
 from emulator.protocol.parse import TARGET_PREFIX
 from emulator.protocol.signature import AccountOf, Credential, credential, scope_of
+from emulator.services import SERVICES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
 SAGEMAKER = "sagemaker"
 RUNTIME = "sagemaker-runtime"
 
-_TARGETS = {
-    "Logs_20140328": "logs",
-    "AmazonEC2ContainerRegistry_V20150921": "ecr",
-    "GraniteServiceVersion20100801": "monitoring",
-}
+_TARGETS = {row.target: name for name, row in SERVICES.items() if row.target}
 
 
 @dataclass

@@ -25,7 +25,13 @@ class Objects(Protocol):
     def read_bytes(self, bucket: str, key: str) -> bytes: ...
 
     def put_file(
-        self, bucket: str, key: str, path: Path, *, content_type: str | None = None
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        *,
+        content_type: str | None = None,
+        kms_key_id: str | None = None,
     ) -> None: ...
 
     def delete(self, bucket: str, key: str) -> None: ...
@@ -73,41 +79,52 @@ class Artifacts:
         folder = "/".join(filter(None, (prefix.rstrip("/"), record.name, "output")))
         models = [workspace.model for workspace in workspaces]
         if config.get("CompressionType") == "NONE":
-            self._upload_files(record.scope, models, bucket, f"{folder}/model")
+            self._upload_files(record, models, bucket, f"{folder}/model")
         else:
             archive = workspaces[0].root / "model.tar.gz"
             if pack(models, archive):
-                self._put(record.scope, bucket, f"{folder}/model.tar.gz", archive)
+                self._put(record, bucket, f"{folder}/model.tar.gz", archive)
         archive = workspaces[0].root / "output.tar.gz"
         if pack_output([workspace.output for workspace in workspaces], archive):
-            self._put(record.scope, bucket, f"{folder}/output.tar.gz", archive)
+            self._put(record, bucket, f"{folder}/output.tar.gz", archive)
 
     def discard(self, directory: Path) -> None:
         """Remove a job's directory; absent is fine."""
         trees.remove(directory)
 
-    def _put(self, scope: Scope, bucket: str, key: str, archive: Path) -> None:
-        objects = self._objects(scope)
-        objects.put_file(bucket, key, archive, content_type="application/x-gzip")
+    def _put(self, record: Record, bucket: str, key: str, archive: Path) -> None:
+        self._objects(record.scope).put_file(
+            bucket,
+            key,
+            archive,
+            content_type="application/x-gzip",
+            kms_key_id=_kms_key(record),
+        )
 
     def _upload_files(
-        self, scope: Scope, directories: Sequence[Path], bucket: str, folder: str
+        self, record: Record, directories: Sequence[Path], bucket: str, folder: str
     ) -> None:
         """Move the files themselves to S3, for OutputDataConfig.CompressionType NONE.
 
         Of equal names the first directory's is kept, as in an archive: it is written last. A file
         that can't be an object is told of at the end: it must not cost the others.
         """
-        objects, problems = self._objects(scope), list[PermanentError]()
+        objects, problems = self._objects(record.scope), list[PermanentError]()
+        key = _kms_key(record)
         for directory in reversed(directories):
             for name, path in walk(directory):
                 if path.is_file() and not path.is_symlink():
                     try:
-                        objects.put_file(bucket, f"{folder}/{name}", path)
+                        objects.put_file(bucket, f"{folder}/{name}", path, kms_key_id=key)
                     except PermanentError as problem:
                         problems.append(problem)
         if problems:
             raise problems[0]
+
+
+def _kms_key(record: Record) -> str | None:
+    """Return the key that artifacts say they are encrypted with (contract B7)."""
+    return record.document["OutputDataConfig"].get("KmsKeyId") or None
 
 
 def place_manifest(

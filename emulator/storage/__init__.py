@@ -3,7 +3,7 @@
 The only package that imports moto. Importing it is cheap.
 """
 
-from emulator.storage.assembly import SERVICES, Storage
+from emulator.storage.assembly import Storage
 from emulator.storage.objects import ObjectInfo, ScopedObjects
 
-__all__ = ["SERVICES", "ObjectInfo", "ScopedObjects", "Storage"]
+__all__ = ["ObjectInfo", "ScopedObjects", "Storage"]

@@ -30,8 +30,6 @@ _ISSUED = ("AKIA", "ASIA")
 _FILES = ("s3/index.sqlite", "logs/lines.sqlite", "logs/metrics.sqlite")
 """The databases, below the root: of objects, of log lines, of metrics."""
 
-SERVICES = frozenset({"ecr", "iam", "logs", "monitoring", "s3", "sns", "sts"})
-
 
 class Storage:
     """The services behind the front.
@@ -115,11 +113,11 @@ class Storage:
         """Answer one request.
 
         Args:
-            service: one of SERVICES, as the credential scope names it.
+            service: one of services.SERVICES, as the credential scope names it.
             scope: whose request it is; None for an unsigned one.
 
         Raises:
-            KeyError: the service is none of SERVICES.
+            KeyError: there is no such service.
         """
         parts = self._ready()
         scope = scope or self.default_scope

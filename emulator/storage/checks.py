@@ -45,6 +45,7 @@ _NOT_EMULATED_BY = {
     "DELETE": ("inventory", "logging", "notification", "accelerate", "versioning", "object-lock"),
 }
 _METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
+_ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse", "aws:fsx")
 _POSTED = ("uploads", "uploadId", "restore", "select")
 
 
@@ -130,6 +131,19 @@ def check_form(environ: Mapping[str, Any], names: Sequence[str]) -> None:
             "InvalidArgument",
             "Bucket POST must contain a field named 'key'.  If it is specified, please check the "
             "order of the fields.",
+        )
+
+
+def check_encryption(algorithm: str) -> None:
+    """Raise Rejected for a server-side encryption that S3 does not have."""
+    if algorithm not in _ENCRYPTIONS:
+        raise Rejected(
+            "InvalidArgument",
+            "The encryption method specified is not supported",
+            elements={
+                "ArgumentName": "x-amz-server-side-encryption",
+                "ArgumentValue": algorithm,
+            },
         )
 
 

@@ -19,21 +19,12 @@ from werkzeug.exceptions import HTTPException
 
 from emulator.call import Scope
 from emulator.errors import TemporaryError
-from emulator.storage import ecr, identity, logs
+from emulator.services import SERVICES, Errors, Service
+from emulator.storage import ecr, functions, identity, logs
 from emulator.storage.replies import Reply, send
 from emulator.storage.requests import build, read_body
 
 logger = logging.getLogger(__name__)
-
-# By the service's name in a credential scope: moto's package, and the host it expects to see.
-SERVICES: Mapping[str, tuple[str, str]] = {
-    "ecr": ("ecr", "api.ecr.{region}.amazonaws.com"),
-    "iam": ("iam", "iam.{region}.amazonaws.com"),
-    "logs": ("logs", "logs.{region}.amazonaws.com"),
-    "monitoring": ("cloudwatch", "monitoring.{region}.amazonaws.com"),
-    "sns": ("sns", "sns.{region}.amazonaws.com"),
-    "sts": ("sts", "sts.{region}.amazonaws.com"),
-}
 
 Handler = Callable[[Any, str, Any], Reply]
 
@@ -69,11 +60,11 @@ class Dispatch:
         Raises:
             KeyError: the service is not one of SERVICES.
         """
-        package, host = SERVICES[service]
+        row = SERVICES[service]
         request = build(
             scope,
             environ,
-            host=host.format(region=scope.region),
+            host=row.host.format(region=scope.region),
             body=read_body(environ),
             extra={},
         )
@@ -81,18 +72,20 @@ class Dispatch:
             if service == "ecr" and _target(environ) in ecr.READS:
                 # Before the lock is taken: the engine may take its time.
                 request.local_images = tuple(self._images())
-            reply = self._answer(package, request)
+            reply = self._answer(row.package, request)
             if reply[0] < 300:
                 self._after(service, scope, _target(environ))
         except TemporaryError as error:
-            reply = _error(environ, 503, "ServiceUnavailable", str(error))
+            reply = _error(row, environ, 503, "ServiceUnavailable", str(error))
         except HTTPException as error:
             reply = error.code or 500, dict(error.get_headers()), error.get_body()
         except NotImplementedError as error:
-            reply = _error(environ, 501, "NotImplemented", str(error))
+            reply = _error(row, environ, 501, "NotImplemented", str(error))
         except Exception:
             logger.exception("%s failed", service)
-            reply = _error(environ, 500, "InternalFailure", "We encountered an internal error.")
+            reply = _error(
+                row, environ, 500, "InternalFailure", "We encountered an internal error."
+            )
         return send(environ, start_response, reply)
 
     def _answer(self, package: str, request: Any) -> Reply:
@@ -105,14 +98,14 @@ class Dispatch:
 
 def load() -> None:
     """Find the handlers of every service, which imports its part of moto."""
-    for package, _ in SERVICES.values():
-        _handlers(package)
+    for service in SERVICES.values():
+        _handlers(service.package)
 
 
 @cache
 def _handlers(package: str) -> list[tuple[re.Pattern[str], Handler]]:
     paths = importlib.import_module(f"moto.{package}.urls").url_paths
-    own = {**identity.HANDLERS, **logs.HANDLERS, **ecr.HANDLERS}.get(package)
+    own = {**identity.HANDLERS, **logs.HANDLERS, **ecr.HANDLERS, **functions.HANDLERS}.get(package)
     return [(re.compile(path.format("")), own or handler) for path, handler in paths.items()]
 
 
@@ -120,10 +113,12 @@ def _target(environ: Mapping[str, Any]) -> str:
     return str(environ.get("HTTP_X_AMZ_TARGET", "")).rpartition(".")[2]
 
 
-def _error(environ: Mapping[str, Any], status: int, code: str, message: str) -> Reply:
+def _error(row: Service, environ: Mapping[str, Any], status: int, code: str, message: str) -> Reply:
     request_id = str(uuid.uuid4())
     headers = {"x-amzn-RequestId": request_id}
-    if _target(environ):
+    # CloudWatch speaks both: its clients changed to JSON.
+    if row.errors is Errors.JSON and (_target(environ) or not row.target):
+        headers["x-amzn-ErrorType"] = code
         body = orjson.dumps({"__type": code, "message": message})
         return status, {**headers, "Content-Type": "application/x-amz-json-1.1"}, body
     text = (

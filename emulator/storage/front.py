@@ -69,6 +69,8 @@ class S3Front:
         if key or environ["REQUEST_METHOD"] not in ("PUT", "DELETE"):
             self._samples.ensure(bucket)
         self._check_owner(bucket, environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER"))
+        if "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION" in environ:
+            checks.check_encryption(environ["HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION"])
         if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
             checks.check_copy_source(source)
             name = unquote(source).lstrip("/").partition("/")[0]

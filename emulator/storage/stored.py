@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import moto.core.common_models
 import moto.s3.models
+from moto.iam.access_control import PermissionResult
 from moto.s3.exceptions import (
     EntityTooSmall,
     InvalidContinuationToken,
@@ -302,6 +303,13 @@ class StoredBucket(moto_s3.FakeBucket):
         self.keys = KeyStore(name)
         self.multiparts = Uploads(name)
         Here.changes.buckets.add(name)
+
+    def get_permission(self, action: str, resource: str) -> Any:
+        """Deny nothing: moto would, and takes no notice of a policy's conditions.
+
+        A bucket that refuses plain HTTP, as many do, would then refuse everything.
+        """
+        return PermissionResult.NEUTRAL
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k not in ("keys", "multiparts")}

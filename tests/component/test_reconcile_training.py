@@ -613,3 +613,17 @@ def test_a_resource_whose_state_cannot_be_written_is_looked_at_again(
             threading.Event().wait(0.01)
     finally:
         supervisor.stop(timeout=10)
+
+
+@pytest.mark.parametrize("compression", ["GZIP", "NONE"])
+def test_artifacts_say_that_they_are_encrypted_with_the_jobs_key(
+    world: World, compression: str
+) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/mine"
+    output = {"S3OutputPath": f"s3://{BUCKET}/out", "CompressionType": compression}
+    world.create(Behaviour(effect=writes), OutputDataConfig={**output, "KmsKeyId": key})
+    assert world.run().phase == "Completed"
+    bucket: Any = world.storage._ready().s3.bucket(BUCKET)
+    said = {(found.encryption, found.kms_key_id) for found in bucket.keys.values()}
+    assert said == {("aws:kms", key)}
+    assert len(bucket.keys) == 2

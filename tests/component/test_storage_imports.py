@@ -9,14 +9,16 @@ from types import ModuleType
 
 import pytest
 
+from emulator.services import SERVICES
 from emulator.storage import Storage
-from emulator.storage.dispatch import SERVICES
 
 NEVER_CALLED = {
     "awscrt": "an optional package",
     "crc32c": "an optional package",
+    "docker.errors": "containers of Lambda, which are not run",
     "flask": "moto's own server",
     "jsonpath_ng.ext": "EventBridge, which is not emulated",
+    "moto.awslambda_simple.models": "functions that answer by rote, which are not used",
     "moto.cloudformation.exceptions": "CloudFormation, which is not emulated",
 }
 """Modules that functions of moto import, and why no request here calls them."""
@@ -30,7 +32,7 @@ def moto_modules(tmp_path_factory: pytest.TempPathFactory) -> list[ModuleType]:
     storage = Storage(tmp_path_factory.mktemp("storage"))
     storage.load()
     storage.close()
-    packages = ("moto.core", *(f"moto.{package}" for package, _ in SERVICES.values()))
+    packages = ("moto.core", *(f"moto.{service.package}" for service in SERVICES.values()))
     return [
         module
         for name, module in sorted(sys.modules.items())

@@ -18,6 +18,7 @@ from emulator.cli.claim import claimed
 from emulator.cli.clients import variables
 from emulator.cli.formats import FORMATS
 from emulator.cli.main import commands
+from emulator.services import SERVICES
 from emulator.settings import Settings
 
 
@@ -307,3 +308,14 @@ def test_a_shell_is_told_when_nobody_listens_and_pointed_all_the_same() -> None:
         f"Nobody listens at http://127.0.0.1:{port} yet: start it with `sagemaker-emulator up`.\n"
     )
     assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{port}" in result.stdout
+
+
+def test_no_service_of_the_emulator_is_left_to_another_endpoint() -> None:
+    packages = ["cloudwatch" if name == "monitoring" else name for name in SERVICES]
+    models = [Session().get_service_model(name) for name in (*packages, "sagemaker")]
+    elsewhere = {
+        f"AWS_ENDPOINT_URL_{model.service_id.replace(' ', '_').upper()}": "https://elsewhere"
+        for model in models
+    }
+    chosen = variables(Settings(), elsewhere)
+    assert [name for name in elsewhere if chosen.get(name, "") is not None] == []
