@@ -4,7 +4,11 @@ from emulator.call import Call, Document
 from emulator.errors import ValidationException
 from emulator.kinds import MODEL_PACKAGE
 from emulator.operations.record_kinds import MODEL_PACKAGE_GROUPS, MODEL_PACKAGES
+from emulator.operations.refusals import Table, refuse_unemulated
 from emulator.operations.registry import operation
+
+# A job would validate the package.
+NOT_EMULATED: Table = {"ValidationSpecification": "Give SkipModelValidation All."}
 
 _TOKEN = "ClientToken"
 _WHOLE = {
@@ -20,10 +24,8 @@ def create(call: Call, request: Document) -> Document:
             "Both ModelPackageName and ModelPackageGroupName are provided in the input. Cannot"
             " determine which one to use."
         )
-    if "ValidationSpecification" in request and request.get("SkipModelValidation") != "All":
-        raise ValidationException(
-            "ValidationSpecification is not emulated yet. Give SkipModelValidation All."
-        )
+    if request.get("SkipModelValidation") != "All":
+        refuse_unemulated(request, NOT_EMULATED)
     with call.store.transaction():
         if earlier := _made_by(call, request.get(_TOKEN)):
             return earlier

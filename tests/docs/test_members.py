@@ -13,6 +13,7 @@ import botocore.session
 from emulator.operations import (
     endpoint_configs,
     endpoints,
+    model_packages,
     models,
     training_job_request,
     training_job_update,
@@ -24,6 +25,7 @@ _TABLES = {
     "CreateTrainingJob": training_job_request.NOT_EMULATED,
     "UpdateTrainingJob": training_job_update.NOT_EMULATED,
     "CreateModel": models.NOT_EMULATED,
+    "CreateModelPackage": model_packages.NOT_EMULATED,
     "CreateEndpointConfig": endpoint_configs.NOT_EMULATED,
     "CreateEndpoint": endpoints.NOT_EMULATED,
 }
