@@ -347,7 +347,7 @@ def test_a_runtime_operation_that_is_not_emulated_is_refused_once(url: str) -> N
         ("sqs", "list_queues", {}),
         ("ec2", "describe_instances", {}),
         ("rds", "describe_db_instances", {}),
-        ("efs", "describe_file_systems", {}),
+        ("batch", "describe_job_queues", {}),
         ("route53", "list_hosted_zones", {}),
     ],
 )
