@@ -40,6 +40,24 @@ try:
 except RuntimeError as error:
     print("\\nraised", str(error).replace("\\n", " "))
 """
+READING = """
+import os, urllib.request
+for name in ("AWS_ENDPOINT_URL", "S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+    if name in os.environ:
+        with urllib.request.urlopen(os.environ[name] + "/{bucket}/word") as reply:
+            print("by", name, "the word is", reply.read().decode())
+print("in", os.environ["AWS_REGION"], os.environ["AWS_DEFAULT_REGION"])
+"""
+OWN = """
+import sagemaker
+from sagemaker.estimator import Estimator
+named = {{"image_name": {image!r}, "train_instance_type": "local", "train_instance_count": 1}}
+if not sagemaker.__version__.startswith("1."):
+    named = {{"image_uri": {image!r}, "instance_type": "local", "instance_count": 1}}
+Estimator(
+    role=sagemaker.get_execution_role(), hyperparameters={{"python": {code!r}}}, **named
+).fit()
+"""
 
 
 def images(*arguments: str) -> str:
@@ -90,6 +108,29 @@ def containers() -> list[Any]:
     finally:
         client.close()
     return ours
+
+
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[str]:
+    """An image whose `train` runs the Python that it is given; nothing in it is the emulator's."""
+    client, name = engine(), unique("own")
+    try:
+        client.images.build(path=str(ROOT / "tests/system/image"), tag=name, rm=True)
+        yield name
+        client.images.remove(name)
+    finally:
+        client.close()
+
+
+def remove(image: str) -> None:
+    """Remove the containers of an image, which the SDK leaves behind."""
+    client = engine()
+    try:
+        for container in client.containers.list(all=True, filters={"network": leftovers.NETWORK}):
+            if container.attrs["Config"]["Image"] == image:
+                container.remove(force=True)
+    finally:
+        client.close()
 
 
 def archive(emulator: Emulator, bucket: str, key: str) -> list[str]:
@@ -169,6 +210,23 @@ def test_a_script_that_fails_raises_and_leaves_nothing_running(
         if found["Key"].endswith("output.tar.gz")
     ]
     assert "failure" in archive(named, bucket, max(keys))
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_an_image_of_anybodys_reaches_the_emulator(
+    shell: Callable[..., Shell], emulator: Emulator, scripted: str, version: str
+) -> None:
+    bucket = emulator.bucket()
+    emulator.client("s3").put_object(Bucket=bucket, Key="word", Body=b"found")
+    code = READING.format(bucket=bucket)
+    try:
+        said = shell(version).python(OWN.format(image=scripted, code=code))
+    finally:
+        remove(scripted)
+    names = ["AWS_ENDPOINT_URL", "S3_ENDPOINT_URL"]
+    for name in [*names, "AWS_ENDPOINT_URL_S3"] if version == "v2" else names:
+        assert f"by {name} the word is found" in said
+    assert "in us-east-1 us-east-1" in said
 
 
 def test_a_region_that_a_client_uses_gets_its_names_by_itself(named: Emulator) -> None:

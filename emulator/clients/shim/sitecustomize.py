@@ -22,6 +22,7 @@ ADAPTED = {
     # The SDK's versions 1 and 2, then 3.
     "sagemaker.session": ("clock", "compress"),
     "sagemaker.local.entities": ("health", "notice"),
+    "sagemaker.local.image": ("containers", "lead"),
     "sagemaker.telemetry.telemetry_logging": ("telemetry", "mute"),
     "sagemaker.serve.utils.telemetry_logger": ("telemetry", "mute"),
     "sagemaker_core.main.resources": ("clock", "shorten"),
@@ -31,6 +32,9 @@ ADAPTED = {
     "sagemaker.core.transformer": ("clock", "compress"),
     "sagemaker.core.common_utils": ("clock", "shorten_polls"),
     "sagemaker.core.local.entities": ("health", "notice"),
+    "sagemaker.core.local.image": ("containers", "lead"),
+    "sagemaker.core.modules.local_core.local_container": ("containers", "lead"),
+    "sagemaker.train.local.local_container": ("containers", "lead"),
     "sagemaker.core.telemetry.telemetry_logging": ("telemetry", "mute"),
 }
 """Module of an SDK to the module here and its function that adapts it, once it is imported."""
