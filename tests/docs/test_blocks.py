@@ -35,7 +35,7 @@ RUN_BY = {
     ("docs/clients.md", "$ SAGEMAKER_EMULATOR_AS_WRITTEN=1 python train.py"): (
         "tests/sdk/test_client_environment.py"
     ),
-    ("docs/clients.md", "aws ecr get-login-password "): "tests/system/test_image_names.py",
+    ("docs/clients.md", "aws ecr get-login-password "): "tests/system/test_image_lookup.py",
     ("docs/compose.md", "$ make images "): "tests/system/test_compose.py",
     ("docs/compose.md", '$ eval "$(sagemaker-emulator env --port 4610)"'): (
         "tests/system/test_compose.py"
