@@ -11,11 +11,12 @@ query answered without one of its clauses would be a wrong answer.
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from emulator.storage.log_words import MalformedQuery, regex, unquoted, words
 
 Row = dict[str, Any]
 Test = Callable[[Row], bool]
@@ -26,25 +27,6 @@ MOST = 10_000
 COMMANDS = ("fields", "display", "filter", "sort", "limit", "parse")
 _SHOWN_BY_DEFAULT = ["@timestamp", "@message"]
 _TIMES = ("@timestamp", "@ingestionTime")
-
-_TOKEN = re.compile(
-    r"""(?:\s|\#[^\n]*)*(?:
-        (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-      | (?P<regex>/(?:[^/\\]|\\.)+/)
-      | (?P<quoted>`[^`]+`)
-      | (?P<number>-?\d+(?:\.\d+)?(?![\w.@]))
-      | (?P<name>[@A-Za-z_][\w.@]*)
-      | (?P<sign>=~|!=|<=|>=|[=<>()\[\],|])
-      | (?P<end>\Z)
-    )""",
-    re.VERBOSE,
-)
-_ESCAPED = re.compile(r"\\(.)")
-_GROUP = re.compile(r"\(\?<(?=[A-Za-z_])")
-
-
-class MalformedQuery(ValueError):
-    """The query cannot be carried out; the message says where and why."""
 
 
 @dataclass
@@ -92,7 +74,10 @@ def discovered(message: str) -> Row:
 
 def parse(text: str) -> Query:
     """Return the query that a text says; raises MalformedQuery."""
-    return _Parser(text).query()
+    try:
+        return _Parser(text).query()
+    except RecursionError:
+        raise MalformedQuery("The query is nested too deeply.") from None
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -105,7 +90,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _written(name: str, value: Any) -> str:
-    if name in _TIMES:
+    if name in _TIMES and isinstance(value, int):
         at = datetime.fromtimestamp(value / 1000, UTC)
         return at.strftime("%Y-%m-%d %H:%M:%S.") + f"{value % 1000:03d}"
     return str(value) if isinstance(value, str) else json.dumps(value)
@@ -115,7 +100,7 @@ class _Parser:
     """Reads a query from left to right."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = list(_tokens(text))
+        self._tokens = list(words(text))
         self._at = 0
 
     def query(self) -> Query:
@@ -191,7 +176,7 @@ class _Parser:
 
     def _limit(self) -> Step:
         kind, word = self._next()
-        if kind != "number" or not word.isdigit() or not 0 < int(word) <= MOST:
+        if kind != "number" or not word.isdigit() or not 0 < float(word) <= MOST:
             raise MalformedQuery(f"limit takes a number from 1 to {MOST}, not {word!r}.")
         most = int(word)
         return lambda rows: rows[:most]
@@ -202,32 +187,30 @@ class _Parser:
             source = self._name()
         kind, word = self._next()
         if kind == "regex":
-            expression = _regex(word)
+            expression = regex(word)
             names = list(expression.groupindex)
             if not names:
                 raise MalformedQuery("parse takes a regular expression with named groups.")
+
+            def found(text: str) -> Row:
+                match = expression.search(text)
+                return match.groupdict() if match else {}
+
         elif kind == "text":
-            pieces = [re.escape(piece) for piece in _unquoted(word).split("*")]
+            pieces = unquoted(word).split("*")
             self._expect("name", "as")
             names = [self._name()]
             while self._takes("sign", ","):
                 names.append(self._name())
             if len(names) != len(pieces) - 1:
                 raise MalformedQuery(f"parse has {len(pieces) - 1} stars for {len(names)} names.")
-            last = "(.*)" if not pieces[-1] else "(.*?)"
-            body = "(.*?)".join(pieces[:-1]) + last + pieces[-1]
-            expression = re.compile(body, re.DOTALL)
+
+            def found(text: str) -> Row:
+                return dict(zip(names, _between(pieces, text), strict=False))
+
         else:
             raise MalformedQuery(f"parse takes a pattern, not {word!r}.")
-
-        def step(rows: list[Row]) -> list[Row]:
-            found = [(row, expression.search(str(row.get(source, "")))) for row in rows]
-            return [
-                row | dict(zip(names, match.groups(), strict=False)) if match else row
-                for row, match in found
-            ]
-
-        return names, step
+        return names, lambda rows: [row | found(str(row.get(source, ""))) for row in rows]
 
     def _either(self) -> Test:
         tests = [self._both()]
@@ -277,13 +260,13 @@ class _Parser:
     def _like(self, left: Callable[[Row], Any]) -> Test:
         kind, word = self._next()
         if kind == "regex":
-            expression = _regex(word)
+            expression = regex(word)
             return lambda row: (
                 left(row) is not None and expression.search(str(left(row))) is not None
             )
         if kind != "text":
             raise MalformedQuery(f"like takes a text or a regular expression, not {word!r}.")
-        text = _unquoted(word)
+        text = unquoted(word)
         return lambda row: left(row) is not None and text in str(left(row))
 
     def _in(self, left: Callable[[Row], Any]) -> Test:
@@ -298,7 +281,7 @@ class _Parser:
         kind, word = self._peek()
         if kind in ("text", "number"):
             self._next()
-            value = _unquoted(word) if kind == "text" else float(word)
+            value = unquoted(word) if kind == "text" else float(word)
             return lambda row: value
         name = self._name()
         return lambda row: row.get(name)
@@ -336,29 +319,23 @@ class _Parser:
             raise MalformedQuery(f"{word!r} is expected before {found or 'the end'!r}.")
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
-    while True:
-        match = _TOKEN.match(text, at)
-        if match is None or match.lastgroup is None:
-            # Refused when it is reached, since a command before it may be the real trouble.
-            yield "unknown", f"What begins at position {at} is not understood: {text[at:][:40]!r}."
-            return
-        yield match.lastgroup, match[match.lastgroup]
-        if match.lastgroup == "end":
-            return
-        at = match.end()
+def _between(pieces: list[str], text: str) -> list[str]:
+    """Return what stands for the stars between the pieces of a pattern; nothing if they miss.
 
-
-def _regex(word: str) -> re.Pattern[str]:
-    try:
-        return re.compile(_GROUP.sub("(?P<", word[1:-1].replace(r"\/", "/")))
-    except re.error as error:
-        raise MalformedQuery(f"{word} is no regular expression: {error}.") from None
-
-
-def _unquoted(word: str) -> str:
-    return _ESCAPED.sub(r"\1", word[1:-1])
+    Piece after piece is looked for from where the one before ended, so that no text takes long.
+    """
+    first, *rest = pieces
+    at = text.find(first)
+    begin, values = at + len(first), []
+    for number, piece in enumerate(rest, start=1):
+        if at < 0:
+            return []
+        # The last star takes all that is left.
+        ends = not piece and number == len(rest)
+        at = len(text) if ends else text.find(piece, begin)
+        values.append(text[begin:at])
+        begin = at + len(piece)
+    return values if at >= 0 else []
 
 
 def _number(value: Any) -> float | None:

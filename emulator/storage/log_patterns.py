@@ -12,7 +12,7 @@ would be to call a filter honoured that was not.
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 
 Matches = Callable[[str], bool]
 
@@ -27,7 +27,7 @@ class InvalidPattern(ValueError):
     """The pattern is none."""
 
 
-@cache
+@lru_cache(256)
 def matcher(pattern: str) -> Matches:
     """Return the function that tells whether a pattern matches a line; an empty one matches all.
 

@@ -19,6 +19,7 @@ from moto.logs.models import LogEvent, LogGroup, LogsBackend, LogStream
 from moto.logs.responses import LogsResponse
 
 from emulator.storage import log_insights, log_patterns
+from emulator.storage.log_words import MalformedQuery
 
 _MOST = 10_000
 _MOST_GROUPS = 50
@@ -43,7 +44,7 @@ class Logs(LogsResponse):
         group = self._group()
         limit = _checked("limit", self._get_param("limit"))
         matches = _matcher(self._get_param("filterPattern") or "")
-        since, until = self._get_param("startTime"), self._get_param("endTime")
+        since, until = self._time("startTime"), self._time("endTime")
         found = [
             {**event.to_filter_dict(), "logStreamName": stream.log_stream_name}
             for stream in _streams(group, names, prefix or "")
@@ -64,9 +65,9 @@ class Logs(LogsResponse):
         stream = group.streams.get(self._get_param("logStreamName"))
         if stream is None:
             raise ResourceNotFoundException(_NO_STREAM)
-        until = self._get_param("endTime")
+        since, until = self._time("startTime"), self._time("endTime")
         events, backward, forward = stream.get_log_events(
-            self._get_param("startTime"),
+            since,  # type: ignore[arg-type]
             # moto counts the end in and takes 0 for none; times are whole milliseconds.
             until if until is None else max(until - 1, -1),  # type: ignore[arg-type]
             _checked("limit", self._get_param("limit")),
@@ -112,7 +113,9 @@ class Logs(LogsResponse):
             raise MalformedQueryException("Of the query languages, only CWLI is emulated.")
         limit = _checked("limit", self._get_param("limit"))
         text = self._get_param("queryString") or ""
-        start, end = self._get_int_param("startTime"), self._get_int_param("endTime")
+        start, end = self._time("startTime"), self._time("endTime")
+        if start is None or end is None:
+            raise InvalidParameterException("startTime and endTime must be given.")
         query = _Query(self.logs_backend, groups, text, start, end, limit)
         self.logs_backend.queries[query.query_id] = query
         return _dump({"queryId": query.query_id})
@@ -122,6 +125,12 @@ class Logs(LogsResponse):
         if query is None:
             raise ResourceNotFoundException("The specified query does not exist.")
         return _dump(query.to_result_json())
+
+    def _time(self, member: str) -> int | None:
+        value = self._get_param(member)
+        if value is not None and not isinstance(value, int):
+            raise InvalidParameterException(f"{member} must be a whole number.")
+        return value
 
     def _group(self) -> LogGroup:
         name, identifier = self._get_param("logGroupName"), self._get_param("logGroupIdentifier")
@@ -159,7 +168,7 @@ class _Query(models.LogQuery):
         self.log_group_names = [group.name for group in groups]
         try:
             query = log_insights.parse(text)
-        except log_insights.MalformedQuery as error:
+        except MalformedQuery as error:
             raise MalformedQueryException(str(error)) from None
         rows = list(_rows(backend, groups, start * 1000, end * 1000 + 999))
         self.results = query.run(rows, limit)
@@ -246,6 +255,8 @@ def _checked(member: str, value: int | None, most: int = _MOST) -> int:
     """Return how many of something are asked for; the most that there may be if none is given."""
     if value is None:
         return most
+    if not isinstance(value, int):
+        raise InvalidParameterException(f"{member} must be a whole number.")
     if not 1 <= value <= most:
         bound = f"less than or equal to {most}" if value > 1 else "greater than or equal to 1"
         raise InvalidParameterException(

@@ -234,6 +234,13 @@ def test_groups_are_listed_by_prefix_by_a_part_of_the_name_and_by_identifier(log
         assert code == "InvalidParameterException"
 
 
+def test_a_pattern_with_many_stars_ends_at_once(logs: Any, served: Served) -> None:
+    served.storage.put_log_lines(SCOPE, "/long", "s", [LogLine(START, "a" * 20_000)])
+    names = [f"f{n}" for n in range(40)]
+    query = f"parse @message '{'*a' * 39}*b' as {', '.join(names)} | filter ispresent(f0)"
+    assert asked(logs, query, logGroupNames=["/long"]) == []
+
+
 def asked(logs: Any, query: str, **arguments: Any) -> list[dict[str, str]]:
     """Return what a query finds, without the pointers."""
     window = {"startTime": START - 10, "endTime": START + 100}
@@ -261,6 +268,11 @@ def asked(logs: Any, query: str, **arguments: Any) -> list[dict[str, str]]:
         ("filter ispresent(level)", 1),
         ("filter at.step < 7", 0),
         ("parse @message 'loss=*; acc=*' as loss, acc | filter loss > 0.5", 2),
+        ("parse 'E*O*R' as first, second | filter first = 'RR' and second = ''", 3),
+        ("parse 'E*O* *' as a, b, c | filter a = 'RR' and b = 'R' and c like 'another'", 1),
+        ("parse 's=**; a' as none, all | filter none = '' and all = '0.9'", 1),
+        ("parse /(E)(?<rest>RR)(OR)?/ | filter rest = 'RR'", 3),
+        ("parse @message '*' as @timestamp | fields @timestamp", 9),
         ("# the newest\nfields @message\n| limit 2", 2),
         ("FIELDS `@message` | LIMIT 3", 3),
     ],
@@ -336,8 +348,11 @@ def test_a_querys_statistics_count_what_it_read_and_what_it_found(logs: Any) -> 
         ("filter @message like /(/", "is no regular expression"),
         ("limit many", "limit takes a number"),
         ("limit 10001", "limit takes a number"),
+        ("limit " + "9" * 5000, "limit takes a number"),
+        ("filter " + "(" * 5000, "nested too deeply"),
         ("parse @message 'a=* b=*' as a", "2 stars for 1 names"),
         ("fields @message; fields @log", "position"),
+        ("#" * 200 + "\n;", "position"),
         ("fields @message fields @log", "'|' is expected"),
         ("fields a + b", "position"),
         ("SELECT 1", "'SELECT' is no command"),
