@@ -3,7 +3,7 @@
 from emulator.call import Call, Document
 from emulator.errors import ValidationException
 from emulator.kinds import MODEL_PACKAGE
-from emulator.operations.record_kinds import MODEL_PACKAGE_GROUPS, MODEL_PACKAGES
+from emulator.operations.record_kinds import LISTED_AS, MODEL_PACKAGE_GROUPS, MODEL_PACKAGES
 from emulator.operations.refusals import Table, refuse_unemulated
 from emulator.operations.registry import operation
 
@@ -33,7 +33,8 @@ def create(call: Call, request: Document) -> Document:
             return _create_version(call, request)
         if "ModelPackageName" not in request:
             raise ValidationException("Missing ARN.")
-        return MODEL_PACKAGES.keep(call, {"CertifyForMarketplace": False, **request}, _WHOLE)
+        given = {"CertifyForMarketplace": False, **request}
+        return MODEL_PACKAGES.keep(call, given, _WHOLE | {LISTED_AS: given["ModelPackageName"]})
 
 
 @operation("DescribeModelPackage")
@@ -111,7 +112,7 @@ def _create_version(call: Call, request: Document) -> Document:
     }
     members = {
         **_WHOLE,
-        "ModelPackageName": group.name,
+        LISTED_AS: group.name,
         "ModelPackageGroupName": group.name,
         "ModelPackageVersion": version,
     }

@@ -21,6 +21,9 @@ from emulator.operations.records import Records
 TRIALS_OF = "Trials"
 """The member of a trial component's document that holds the names of its trials."""
 
+LISTED_AS = "ListedAs"
+"""The member of a model package's document by which it is listed: a version has no other name."""
+
 EXPERIMENTS = Records(
     EXPERIMENT,
     Listing(EXPERIMENT, result="ExperimentSummaries", name="ExperimentName"),
@@ -60,7 +63,7 @@ MODEL_PACKAGES = Records(
     Listing(
         MODEL_PACKAGE,
         result="ModelPackageSummaryList",
-        name="ModelPackageName",
+        name=LISTED_AS,
         order="Ascending",
         key="ModelPackageArn",
     ),

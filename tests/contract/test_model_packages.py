@@ -42,6 +42,8 @@ def test_a_version_is_described_with_what_the_registry_adds(sagemaker, register)
     described = sagemaker.describe_model_package(ModelPackageName=register())
     assert described["ModelPackageGroupName"] == "Digits"
     assert described["ModelPackageVersion"] == 1
+    # AWS's own samples have none, and an SDK that looked a version up by it would find nothing.
+    assert "ModelPackageName" not in described
     assert described["ModelApprovalStatus"] == "PendingManualApproval"
     assert described["ModelPackageStatus"] == "Completed"
     assert described["ModelPackageStatusDetails"]["ValidationStatuses"] == []
@@ -145,6 +147,8 @@ def test_packages_are_listed_by_group_type_and_approval(sagemaker, register, gro
         "digits/2",
     ]
     assert len(names(sagemaker.list_model_packages(ModelPackageType="Both"))) == 3
+    named = sagemaker.list_model_packages(ModelPackageType="Both", NameContains="igit")
+    assert names(named) == ["digits/1", "digits/2"]
     approved = {"ModelPackageGroupName": group, "ModelApprovalStatus": "Approved"}
     assert names(sagemaker.list_model_packages(**approved)) == ["digits/2"]
 
