@@ -164,10 +164,21 @@ def test_the_wrapper_comes_once_before_the_real_docker_and_not_without_one(real:
     assert (alone.returncode, "there is no docker on PATH" in alone.stderr) == (127, True)
 
 
+def test_a_notebook_instance_has_the_wrapper_first_and_the_commands_last() -> None:
+    dockerfile = Path(__file__).parents[2] / "images" / "notebook" / "Dockerfile"
+    (line,) = (line for line in dockerfile.read_text().splitlines() if "ENV PATH=" in line)
+    folders = line.removeprefix("ENV PATH=").removesuffix(" \\").split(":")
+    copied = "/opt/sagemaker-emulator/clients"
+    assert f"COPY clients {copied}" in dockerfile.read_text()
+    assert folders[0] == f"{copied}/{clients.WRAPPERS.name}"
+    assert folders[-1] == f"{copied}/{clients.COMMANDS.name}"
+
+
+@pytest.mark.parametrize("folder", ["emulator", "sagemaker-emulator"])
 def test_the_wrappers_of_two_installations_do_not_call_each_other(
-    real: Path, tmp_path: Path
+    real: Path, tmp_path: Path, folder: str
 ) -> None:
-    other = tmp_path / "emulator" / "clients" / "wrappers"
+    other = tmp_path / folder / "clients" / "wrappers"
     other.mkdir(parents=True)
     shutil.copy(clients.WRAPPERS / "docker", other)
     done = subprocess.run(
