@@ -1,19 +1,30 @@
 """Metrics that clients put to trial components, as the metrics service takes and gives them."""
 
 from collections.abc import Callable
-from statistics import fmean, pstdev
+from math import fsum, sqrt
 
 from emulator.call import Call, Document, Measurement, Record
 from emulator.errors import ServiceError
 from emulator.operations.record_kinds import TRIAL_COMPONENTS
 from emulator.operations.registry import operation
 
+
+def _mean(values: list[float]) -> float:
+    return fsum(values) / len(values)
+
+
+def _deviation(values: list[float]) -> float:
+    # statistics.pstdev computes in fractions, at ten times the cost; a search asks for thousands.
+    mean = _mean(values)
+    return sqrt(_mean([(value - mean) ** 2 for value in values]))
+
+
 _STATISTICS: dict[str, Callable[[list[float]], float]] = {
     "Min": min,
     "Max": max,
-    "Avg": fmean,
+    "Avg": _mean,
     "Count": len,
-    "StdDev": pstdev,
+    "StdDev": _deviation,
     "Last": lambda values: values[-1],
 }
 _SECONDS = {"OneMinute": 60, "FiveMinute": 300, "OneHour": 3600}
@@ -47,10 +58,14 @@ def summaries(call: Call, component: Record) -> list[Document]:
             "MetricName": name,
             "SourceArn": component.arn,
             "TimeStamp": max(one.at for one in measured),
-            **{statistic: of(_values(measured)) for statistic, of in _STATISTICS.items()},
+            **_statistics(_values(measured)),
         }
         for name, measured in sorted(by_name.items())
     ]
+
+
+def _statistics(values: list[float]) -> Document:
+    return {name: of(values) for name, of in _STATISTICS.items()}
 
 
 def _result(call: Call, query: Document) -> Document:
