@@ -60,6 +60,20 @@ def test_of_a_long_failure_file_the_first_1024_characters_are_kept(emulator: Emu
     assert reason == f"AlgorithmError: {'é' * 1024}, exit code: 1"
 
 
+def test_where_nothing_can_be_mounted_a_job_fails_without_naming_this_machine(
+    emulator: Emulator,
+) -> None:
+    name = unique("mounted")
+    checkpoints = {"S3Uri": f"s3://{emulator.bucket()}/ck", "LocalPath": "/proc/checkpoints"}
+    emulator.train(name, shell="true", CheckpointConfig=checkpoints)
+    reason = emulator.ended(name)["FailureReason"]
+    assert reason.startswith("ClientError: The training container could not be started:")
+    assert "cannot be mounted because it is inside /proc" in reason
+    assert str(emulator.state) not in reason
+    assert "overlay2" not in reason
+    assert_gone(emulator, name)
+
+
 def test_what_a_failed_job_wrote_is_kept(emulator: Emulator) -> None:
     name = unique("kept")
     bucket = emulator.train(

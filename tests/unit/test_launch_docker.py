@@ -277,6 +277,13 @@ def test_a_published_port_is_called_on_loopback() -> None:
         (Absent("No such image: x:1"), ImageMissing, "x:1"),
         (Failed('exec: "train": executable file not found in $PATH'), PermanentError, "train"),
         (Refused("invalid mount config"), PermanentError, "invalid mount config"),
+        (Failed('"/x" cannot be mounted because it is inside /proc'), PermanentError, "/proc"),
+        (Failed("mkdir /x: file name too long: unknown"), PermanentError, "too long"),
+        (
+            Failed("error reopening /dev/null inside container: open /dev/null: is a directory"),
+            PermanentError,
+            "/dev/null",
+        ),
         (Failed("no space left on device"), TemporaryError, "no space left"),
     ],
 )
@@ -290,6 +297,14 @@ def test_a_failed_start_says_whether_another_try_may_help(
 
 
 LAYER = "/srv/docker/overlay2/" + "0f" * 32
+_HOST = Path("/state/jobs/j/algo-1")
+MOUNTED = ContainerSpec(
+    "n", "x:1", mounts=(Mount(_HOST / "model", "/opt/ml/model"), Mount(_HOST, "/opt/ml"))
+)
+
+
+def outside(path: Path) -> Path:
+    return Path("/engine") / path.relative_to("/state")
 
 
 @pytest.mark.parametrize(
@@ -315,12 +330,14 @@ LAYER = "/srv/docker/overlay2/" + "0f" * 32
     ],
 )
 def test_why_a_start_failed_names_no_path_of_this_machine(said: str, told: str) -> None:
-    inside = Path("/state/jobs/j/algo-1")
-    mounts = (Mount(inside / "model", "/opt/ml/model"), Mount(inside, "/opt/ml"))
-
-    def outside(path: Path) -> Path:
-        return Path("/engine") / path.relative_to("/state")
-
-    meaning = refusal(ContainerSpec("n", "x:1", mounts=mounts), Refused(said), outside)
-
+    meaning = refusal(MOUNTED, Refused(said), outside)
     assert str(meaning) == f"The container of x:1 cannot start: {told}"
+
+
+def test_why_a_start_is_tried_again_names_none_either() -> None:
+    """It is the StatusMessage of a job that waits."""
+    meaning = refusal(MOUNTED, Failed(f"{LAYER}/x and /engine/jobs/j/algo-1/y are busy"), outside)
+    assert isinstance(meaning, TemporaryError)
+    assert str(meaning) == (
+        "The container engine failed: (a directory of the engine) and /opt/ml/y are busy"
+    )

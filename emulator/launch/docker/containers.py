@@ -20,6 +20,9 @@ _NEVER_STARTS = (
     "exec format error",
     "argument list too long",
     "not a directory",
+    "file name too long",
+    "because it is inside /proc",
+    "inside container: open /dev/",  # a directory is mounted over a device
 )
 # Paths with the id of a container or layer in them, and those of volumes.
 _ENGINES_OWN = re.compile(r"/[^\s\"':,;=]*/(?:[0-9a-f]{64}|volumes)\b[^\s\"':,;=]*")
@@ -132,10 +135,10 @@ def refusal(
     missing = isinstance(error, Absent) and "image" in error.reason.lower()
     if missing:
         return ImageMissing(spec.image)
-    if isinstance(error, Refused) or any(text in error.reason for text in _NEVER_STARTS):
-        reason = _seen_from_inside(spec, error.reason, outside)
+    reason = _seen_from_inside(spec, error.reason, outside)
+    if isinstance(error, Refused) or any(text in reason for text in _NEVER_STARTS):
         return PermanentError(f"The container of {spec.image} cannot start: {reason}")
-    return error
+    return Failed(reason)
 
 
 def _seen_from_inside(spec: ContainerSpec, reason: str, outside: Callable[[Path], Path]) -> str:
