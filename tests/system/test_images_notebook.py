@@ -33,7 +33,7 @@ echo 'export TEAM=blue' > /etc/profile.d/jupyter-env.sh
 jq --raw-output .name /opt/ml/notebook-instance/instance.json
 initctl restart jupyter-server --no-wait
 sudo -u ec2-user -i <<'EOF'
-echo "I am $(id --user --name), in $AWS_REGION"
+echo "I am $(id --user --name), in $AWS_REGION, $(aws configure get region)"
 source activate mxnet_p36
 python -c 'import mxnet; print(mxnet.__version__, repr(mxnet.eia()))'
 source deactivate
@@ -169,7 +169,14 @@ def instance(
 
 def test_a_script_runs_as_root_before_jupyter_and_its_lines_come_out(instance: Instance) -> None:
     said = instance.said("LifecycleConfigOnCreate")
-    assert said[:6] == ["/", "root", "mine", "I am ec2-user, in us-west-2", "1.9.1 eia(0)", "root"]
+    assert said[:6] == [
+        "/",
+        "root",
+        "mine",
+        "I am ec2-user, in us-west-2, us-west-2",
+        "1.9.1 eia(0)",
+        "root",
+    ]
     assert said[6].startswith("1.29")
     assert said[7].startswith("Docker version")
     assert any("is running at" in line for line in instance.said("jupyter.log"))

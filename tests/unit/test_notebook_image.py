@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -234,3 +235,17 @@ def test_a_script_without_a_line_does_nothing(load: Any, tmp_path: Path) -> None
     scripts, instance = load("notebook_instance.scripts"), load("notebook_instance.instance")
     (tmp_path / "script").touch()
     scripts.run(instance.Script("LifecycleConfigOnCreate", tmp_path / "script"), 20)
+
+
+def test_the_region_is_in_the_users_configuration_unless_there_is_one(
+    load: Any, tmp_path: Path
+) -> None:
+    module = load("notebook_instance.account")
+    account = module.Account("ec2-user", os.getuid(), os.getgid(), str(tmp_path), ())
+    file = tmp_path / ".aws" / "config"
+    module.configure_aws(account, {})
+    assert not file.exists()
+    module.configure_aws(account, {"AWS_DEFAULT_REGION": "eu-west-1"})
+    assert file.read_text() == "[default]\nregion = eu-west-1\n"
+    module.configure_aws(account, {"AWS_REGION": "us-west-2"})
+    assert "eu-west-1" in file.read_text()

@@ -46,6 +46,21 @@ def account() -> Account:
     return Account(NAME, entry.pw_uid, entry.pw_gid, entry.pw_dir, groups)
 
 
+def configure_aws(account: Account, environment: Mapping[str, str]) -> None:
+    """Tell the account's AWS configuration the region, unless there is one.
+
+    `aws configure get region`, which notebooks of AWS call, reads no variables.
+    """
+    file = Path(account.home) / ".aws" / "config"
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    if not region or file.exists():
+        return
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"[default]\nregion = {region}\n")
+    for path in (file.parent, file):
+        os.chown(path, account.user, account.group)
+
+
 def allow_root() -> None:
     """Let the user become root without a password."""
     _SUDOERS.write_text(f"{NAME} ALL=(ALL) NOPASSWD: ALL\n")

@@ -42,6 +42,7 @@ def prepare(instance: Instance) -> None:
     if instance.root_access:
         account.allow_root()
     user = account.account()
+    account.configure_aws(user, os.environ)
     FOLDER.mkdir(parents=True, exist_ok=True)
     os.chown(FOLDER, user.user, user.group)
     if scratch := os.environ.get("TMPDIR"):
