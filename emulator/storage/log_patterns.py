@@ -19,6 +19,8 @@ Matches = Callable[[str], bool]
 _TERM = re.compile(
     r"""\s*(?P<mark>[?-])?(?:"(?P<phrase>(?:[^"\\]|\\.)*)"|%(?P<regex>[^%]+)%|(?P<word>[^\s"%]+))"""
 )
+# AWS takes these characters, and none of a group's parentheses but behind a backslash.
+_REGEX = re.compile(r"(?:[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|*+.]|\\[ -~])+")
 _PLAIN = re.compile(r"\w+", re.ASCII)
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -62,6 +64,8 @@ def matcher(pattern: str) -> Matches:
 
 def _term(term: re.Match[str]) -> Matches:
     if term["regex"]:
+        if not _REGEX.fullmatch(term["regex"]):
+            raise InvalidPattern("Invalid character(s) in regular expression")
         try:
             return _found(re.compile(term["regex"]))
         except re.error:
