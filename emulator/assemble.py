@@ -101,6 +101,7 @@ class Assembly:
             default_account=settings.account,
             default_region=settings.region,
             sample_data=settings.sample_data,
+            data_buckets=_folder(settings.data_buckets),
             loads_itself=False,
             images=lambda: self.images.on_ecr(),
         )
@@ -474,6 +475,10 @@ def _limits(settings: Settings) -> Limits:
         threads=settings.container_threads or None,
         cpu_stand_ins=settings.cpu_stand_ins,
     )
+
+
+def _folder(path: str) -> Path | None:
+    return Path(path).expanduser().resolve() if path else None
 
 
 def _instance(state: Path) -> str:

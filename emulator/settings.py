@@ -231,6 +231,11 @@ class Settings:
         "Digits of the bucket sagemaker-sample-data-REGION: a directory that has MNIST's files, "
         "`auto` for MNIST from the network, `bundled` for the digits that ship with the emulator.",
     )
+    data_buckets: str = _setting(
+        "",
+        "Directory served as the buckets from which AWS's notebooks read their data, a folder for"
+        " each; none for `storage/data-buckets` in the state directory.",
+    )
     proxy_port: int = _setting(
         0, "Port of the TLS proxy for clients that must stay untouched; 0 for none.", PORT
     )

@@ -38,6 +38,8 @@ class Storage:
         root: directory of everything durable: S3's index and bodies, log lines.
         default_account, default_region: whose an unsigned request is.
         sample_data: the digits of the buckets of sample data: `auto`, `bundled` or a directory.
+        data_buckets: the directory of files that AWS's buckets of data have; None for one of
+            the root's.
         images: asks the engine for the images that have names on ECR.
         loads_itself: the first who needs it loads it; otherwise only who calls `load` does, which
             is for a process where one thread owns the imports.
@@ -56,6 +58,7 @@ class Storage:
         default_account: str = "123456789012",
         default_region: str = "us-east-1",
         sample_data: str = "auto",
+        data_buckets: Path | None = None,
         loads_itself: bool = True,
         images: Images = tuple,
     ) -> None:
@@ -66,6 +69,7 @@ class Storage:
         self.root = root
         self.default_scope = Scope(default_account, default_region)
         self._sample_data = sample_data
+        self._data_buckets = data_buckets or root / "data-buckets"
         self._loads_itself = loads_itself
         self._images = images
         self._parts: Future[Parts] = Future()
@@ -90,6 +94,7 @@ class Storage:
         return loaded.assemble(
             *(self.root / file for file in _FILES),
             digits=DigitSource(self._sample_data, self.root / "mnist"),
+            data=self._data_buckets,
             account=self.default_scope.account,
             images=self._images,
         )
@@ -129,9 +134,12 @@ class Storage:
         """Return S3 as the emulator's own parts use it; waits for nothing yet."""
         return ScopedObjects(
             lambda: self._ready().s3,
-            lambda bucket: self._ready().samples.ensure(bucket),
+            self._ensure,
             scope or self.default_scope,
         )
+
+    def _ensure(self, bucket: str, *, key: str | None = None, prefix: str | None = None) -> None:
+        self._ready().samples.ensure(bucket, key=key, prefix=prefix)
 
     def account_of(self, access_key_id: str) -> str | None:
         """Return the account that a key was issued for, or None for a key from elsewhere."""

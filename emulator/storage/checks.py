@@ -46,6 +46,13 @@ _NOT_EMULATED_BY = {
 }
 _METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 _ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse", "aws:fsx")
+_LISTING = frozenset(
+    {
+        *("list-type", "prefix", "delimiter", "max-keys", "encoding-type", "fetch-owner"),
+        *("continuation-token", "start-after", "marker"),
+        *("versions", "key-marker", "version-id-marker", "x-id"),
+    }
+)
 _POSTED = ("uploads", "uploadId", "restore", "select")
 
 
@@ -101,6 +108,11 @@ def _check_number(name: str, text: str, least: int, most: int) -> None:
         message = f"Argument {name} must be an integer between {least} and {most}"
     elements = {"ArgumentName": name, "ArgumentValue": text}
     raise Rejected("InvalidArgument", message, elements=elements)
+
+
+def is_listing(query: Query) -> bool:
+    """Tell whether a GET of a bucket asks for its objects rather than for one of its settings."""
+    return not any(name[:1].islower() and name not in _LISTING for name in query)
 
 
 def not_allowed(method: str) -> Rejected:

@@ -66,15 +66,14 @@ class S3Front:
     def _answer(
         self, scope: Scope, environ: Mapping[str, Any], bucket: str, key: str, query: checks.Query
     ) -> Reply:
-        if key or environ["REQUEST_METHOD"] not in ("PUT", "DELETE"):
-            self._samples.ensure(bucket)
+        self._ensure(environ["REQUEST_METHOD"], bucket, key, query)
         self._check_owner(bucket, environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER"))
         if "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION" in environ:
             checks.check_encryption(environ["HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION"])
         if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
             checks.check_copy_source(source)
-            name = unquote(source).lstrip("/").partition("/")[0]
-            self._samples.ensure(name)
+            name, _, copied = unquote(source.partition("?")[0]).lstrip("/").partition("/")
+            self._samples.ensure(name, key=copied)
             self._check_owner(name, environ.get("HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER"))
         if not _carries_body(environ, key, query):
             body = plain(environ, read_body(environ))
@@ -102,6 +101,14 @@ class S3Front:
         finally:
             if body.fresh:
                 path.unlink(missing_ok=True)
+
+    def _ensure(self, method: str, bucket: str, key: str, query: checks.Query) -> None:
+        """Have the buckets that appear at their first use be there, with what is asked of them."""
+        if key:
+            self._samples.ensure(bucket, key=key if method in ("GET", "HEAD") else None)
+        elif method not in ("PUT", "DELETE"):
+            listed = method == "GET" and checks.is_listing(query)
+            self._samples.ensure(bucket, prefix=query.get("prefix", [""])[0] if listed else None)
 
     def _check_owner(self, name: str, account: str | None) -> None:
         """Refuse a request that expects another account to own the bucket; moto looks away."""

@@ -16,6 +16,7 @@ from moto.s3.models import s3_backends
 
 from emulator.call import EVERYTHING, Area, Scope
 from emulator.storage import accounts, dispatch
+from emulator.storage.datasets import Datasets
 from emulator.storage.digits import DigitSource
 from emulator.storage.dispatch import Dispatch
 from emulator.storage.ecr import Images
@@ -97,13 +98,21 @@ def _reset_backends(area: Area) -> None:
 
 
 def assemble(
-    index: Path, lines: Path, values: Path, *, digits: DigitSource, account: str, images: Images
+    index: Path,
+    lines: Path,
+    values: Path,
+    *,
+    digits: DigitSource,
+    data: Path,
+    account: str,
+    images: Images,
 ) -> Parts:
     """Read the state and put the parts together.
 
     Args:
         index, lines, values: the databases of objects, log lines and metrics.
         digits: what fills the buckets of sample data.
+        data: the directory of the user's files for them.
         account: who owns those buckets.
         images: asks the engine for the images that have names on ECR.
 
@@ -114,7 +123,7 @@ def assemble(
         importlib.import_module(name)
     dispatch.load()
     s3 = S3(index.parent)
-    samples = SampleBuckets(s3, digits, account)
+    samples = SampleBuckets(s3, digits, account, Datasets(s3, data))
     # One lock for all of moto: its services write into each other, Logs exports into S3.
     lock = s3.lock
     streams, metrics = LogStreams(lines, lock), Metrics(values, lock)

@@ -7,7 +7,7 @@ only says who will own a new bucket.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator.call import Scope
 from emulator.errors import PermanentError
@@ -35,16 +35,25 @@ class ObjectInfo:
     path: Path
 
 
+class Ensure(Protocol):
+    """Has a bucket, and what is asked of it, be there; ``SampleBuckets.ensure`` is it."""
+
+    def __call__(
+        self, bucket: str, *, key: str | None = None, prefix: str | None = None
+    ) -> None: ...
+
+
 class ScopedObjects:
     """Objects as one account sees them; answers ``call.Objects`` too.
 
     Args:
         s3: returns the service; waits until it is loaded.
-        ensure: called with a bucket's name before it is read, without any lock; may make it.
+        ensure: called before a bucket is read, without any lock; may make it, and the object or
+            the objects below a prefix that are about to be read.
         scope: the owner of buckets made here.
     """
 
-    def __init__(self, s3: "Callable[[], S3]", ensure: Callable[[str], None], scope: Scope) -> None:
+    def __init__(self, s3: "Callable[[], S3]", ensure: "Ensure", scope: Scope) -> None:
         self._s3 = s3
         self._ensure = ensure
         self._scope = scope
@@ -54,12 +63,12 @@ class ScopedObjects:
         return self._s3().bucket(bucket) is not None
 
     def object_exists(self, bucket: str, key: str) -> bool:
-        self._ensure(bucket)
+        self._ensure(bucket, key=key)
         with self._s3().lock:
             return self._find(bucket, key) is not None
 
     def any_under(self, bucket: str, prefix: str) -> bool:
-        self._ensure(bucket)
+        self._ensure(bucket, prefix=prefix)
         s3 = self._s3()
         with s3.lock:
             owner = s3.bucket(bucket)
@@ -71,7 +80,7 @@ class ScopedObjects:
 
         A missing bucket has no objects.
         """
-        self._ensure(bucket)
+        self._ensure(bucket, prefix=prefix)
         s3 = self._s3()
         with s3.lock:
             owner = s3.bucket(bucket)
@@ -82,7 +91,7 @@ class ScopedObjects:
 
     def stat(self, bucket: str, key: str) -> ObjectInfo:
         """Return one object; raises PermanentError if it or its bucket is missing."""
-        self._ensure(bucket)
+        self._ensure(bucket, key=key)
         with self._s3().lock:
             return self._info(self._get(bucket, key))
 
@@ -96,7 +105,7 @@ class ScopedObjects:
 
     def read_bytes(self, bucket: str, key: str, version: str | None = None) -> bytes:
         """Return the whole body; raises PermanentError if it, or that version, is missing."""
-        self._ensure(bucket)
+        self._ensure(bucket, key=key)
         with self._s3().lock:
             return bytes(self._get(bucket, key, version).body)
 

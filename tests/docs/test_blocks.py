@@ -58,6 +58,9 @@ RUN_BY = {
         "docs/proxy.md",
         "$ sagemaker-emulator up --proxy-port 4611",
     ): "tests/sdk/test_proxy_clients.py",
+    ("docs/sample-data.md", "sagemaker-emulator up --data-buckets "): (
+        "tests/component/test_storage_datasets.py"
+    ),
     ("docs/sample-data.md", "aws s3 ls --recursive "): "tests/component/test_storage_samples.py",
     ("docs/sample-data.md", "sagemaker-emulator up --sample-data ~/mnist"): (
         "tests/component/test_storage_samples.py"
