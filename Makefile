@@ -13,7 +13,7 @@ SIDE_BY_SIDE := --numprocesses 2
 ON_ENGINE = DOCKER_HOST=$$($(PYTHON) scripts/engine.py find)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine compose browser images sdks lock check format up demo demo-local test coverage test-fast accuracy endurance bench clean
+.PHONY: help install engine compose browser podman images sdks lock check format up demo demo-local test coverage test-fast accuracy endurance bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ compose: ## Find docker-compose, which the SDKs' local mode calls; on Debian and
 
 browser: ## Find Chromium and its driver, which the tests use; on Debian, as root, install them
 	@$(PYTHON) scripts/browser.py
+
+podman: ## Find Podman, on which a few tests run, too; on Debian, as root, install it
+	@$(PYTHON) scripts/podman.py
 
 images: install engine ## Build the images (some minutes at first, then a second); PULL=1 asks a registry
 	@$(BIN)/sagemaker-emulator images build $(if $(PULL),--images-pull)
@@ -87,10 +90,10 @@ demo-local: images compose .venv-sdk/v2/.installed ## Digits in the SageMaker Py
 # The SDKs are installed while images are built. Package managers take turns.
 test: install engine ## Run every test but those of `accuracy` and `endurance`, real containers included
 	@$(MAKE) --no-print-directory --jobs 2 images sdks
-	@$(MAKE) --no-print-directory compose browser
+	@$(MAKE) --no-print-directory compose browser podman
 	$(ON_ENGINE) $(BIN)/pytest $(SIDE_BY_SIDE) -m "not accuracy and not endurance"
 
-coverage: images compose browser sdks ## Run the same tests, and tell which lines of the emulator they ran
+coverage: images compose browser podman sdks ## Run the same tests, and tell which lines of the emulator they ran
 	@rm -f .coverage .coverage.*
 	$(ON_ENGINE) $(BIN)/pytest -m "not accuracy and not endurance" --cov --cov-report=term:skip-covered
 

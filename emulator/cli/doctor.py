@@ -50,6 +50,7 @@ def _mark(finding: Finding) -> str:
 
 def check_engine(settings: Settings) -> Finding:
     """Does a container engine answer, and does it speak an API that we use?"""
+    from emulator.launch.docker.containers import is_podman
     from emulator.launch.docker.engine import Engine
 
     engine = Engine()
@@ -63,17 +64,12 @@ def check_engine(settings: Settings) -> Finding:
     finally:
         engine.close()
     api = str(version["ApiVersion"])
-    text = f"{_engine_name(version)} {version['Version']}, API {api}"
+    name = "Podman" if is_podman(version) else "Docker"
+    text = f"{name} {version['Version']}, API {api}"
     if tuple(int(part) for part in api.split(".")) < _OLDEST_API:
         oldest = ".".join(str(part) for part in _OLDEST_API)
         return Finding("engine", False, f"{text} is too old", f"install one with API {oldest}")
     return Finding("engine", True, text)
-
-
-def _engine_name(version: dict[str, object]) -> str:
-    components = version.get("Components")
-    names = [str(part.get("Name")) for part in components] if isinstance(components, list) else []
-    return "Podman" if any(name.startswith("Podman") for name in names) else "Docker"
 
 
 def check_images(settings: Settings) -> Finding:

@@ -16,7 +16,10 @@ _SERVER = re.compile(r"^\[\d{4}-\d\d-\d\d [\d:]+ [+-]\d{4}\] \[\d+\] \[[A-Z]+\] 
 _RANK = re.compile(r"\[\d+,\d+\]<stderr>:")
 _COMPLAINT = re.compile(r"error|exception|errno|fail", re.IGNORECASE)
 _TRACEBACK = "Traceback (most recent call last)"
-_INIT = re.compile(r"^(?:\[FATAL tini \(\d+\)\]|ERROR:) ((?:exec .+ failed|failed to exec .+): .+)")
+_INIT = re.compile(
+    r"^(?:\[FATAL tini \(\d+\)\]|ERROR(?: \(catatonit:\d+\))?:)"
+    r" ((?:exec .+ failed|failed to exec .+): .+)"
+)
 """What the init of Docker, or Podman's, says of a program that it can't run."""
 _ENOUGH = 200
 """Lines of a script's output that are looked at."""

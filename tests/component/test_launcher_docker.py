@@ -625,3 +625,21 @@ def test_without_an_engine_the_error_says_what_to_do(
     assert "sagemaker-emulator doctor" in str(caught.value)
     launcher.warm().join(60)
     launcher.close()
+
+
+def test_a_network_that_is_still_in_use_does_not_keep_the_launcher_from_closing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with docker_launcher(None, pool_size=0) as launcher:
+        launcher.endpoint_url()
+        delete = launcher._engine.delete
+
+        def refuse(path: str, **more: Any) -> None:
+            if path.startswith("/networks/"):
+                raise Failed("network is being used")  # as Podman says it, with a 500
+            delete(path, **more)
+
+        monkeypatch.setattr(launcher._engine, "delete", refuse)
+        launcher.close()
+        monkeypatch.undo()
+        launcher._network.remove()

@@ -9,7 +9,7 @@ import pytest
 
 from emulator.errors import EmulatorError, PermanentError, TemporaryError
 from emulator.launch.docker import labels
-from emulator.launch.docker.containers import observed, refusal, request
+from emulator.launch.docker.containers import is_podman, observed, refusal, request
 from emulator.launch.docker.engine import Absent, Failed, Refused
 from emulator.launch.docker.namespaces import Namespace, Place
 from emulator.launch.docker.network import Placed, addresses, free_subnets, routed
@@ -341,3 +341,16 @@ def test_why_a_start_is_tried_again_names_none_either() -> None:
     assert str(meaning) == (
         "The container engine failed: (a directory of the engine) and /opt/ml/y are busy"
     )
+
+
+@pytest.mark.parametrize(
+    "version, expected",
+    [
+        ({"Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]}, True),
+        ({"Components": [{"Name": "Engine"}, {"Name": "containerd"}]}, False),
+        ({"Components": None}, False),
+        ({}, False),
+    ],
+)
+def test_podman_is_known_by_its_version(version: dict[str, object], expected: bool) -> None:
+    assert is_podman(version) is expected

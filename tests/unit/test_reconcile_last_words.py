@@ -131,7 +131,7 @@ def test_an_algorithm_of_amazon_says_whose_fault_it_is(
             "exec train failed: No such file or directory",
         ),
         (
-            ["ERROR: failed to exec pid1: No such file or directory"],
+            ["ERROR (catatonit:6): failed to exec pid1: No such file or directory"],
             "failed to exec pid1: No such file or directory",
         ),
         (["begun", "[FATAL tini (7)] exec train failed: No such file or directory"], ""),

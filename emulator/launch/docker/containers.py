@@ -37,12 +37,14 @@ def request(
     namespace: Namespace | None,
     mounts: Sequence[dict[str, Any]],
     *,
+    own_hostname: bool = False,
     init: bool = True,
     shm_bytes: int = 0,
 ) -> dict[str, Any]:
     """Return the body that creates the container, in the namespace if one is given.
 
     Args:
+        own_hostname: the engine doesn't give it the namespace's host name, and takes one (Podman).
         init: run it below the engine's init, as AWS does. A program that is PID 1 itself never
             hears a signal that it has no handler for, be it SIGTERM or its own SIGSEGV.
         shm_bytes: the limit of /dev/shm; 0 for the engine's own.
@@ -56,6 +58,8 @@ def request(
         if spec.port is not None:
             marks[labels.ADDRESS] = f"{namespace.host}:{namespace.port or spec.port}"
         body["HostConfig"]["NetworkMode"] = f"container:{namespace.pause}"
+        if own_hostname:
+            body["Hostname"] = place.hostname
     else:
         marks |= place.labels
     body |= {
@@ -114,6 +118,12 @@ def _address(found: Mapping[str, Any]) -> tuple[str, int] | None:
     inner = int(marks[labels.PORT])
     host, published = reachable(found, inner)
     return (host, published or inner) if host else None
+
+
+def is_podman(version: Mapping[str, Any]) -> bool:
+    """Say whether the engine that describes its version so is Podman."""
+    components = version.get("Components") or []
+    return any(str(part.get("Name")).startswith("Podman") for part in components)
 
 
 def names_init(reason: str) -> bool:

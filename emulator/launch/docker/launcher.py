@@ -26,12 +26,12 @@ from emulator.launch.driver import (
 
 from . import labels
 from .clusters import Clusters
-from .containers import names_init, observed, refusal, request
+from .containers import is_podman, names_init, observed, refusal, request
 from .engine import Absent, Engine, EngineDown, Failed, Refused, engine_socket
 from .engine import load as load_client
 from .mounts import bind
 from .namespaces import Namespace, Namespaces, Place
-from .network import SERVER_NAME, Network, on_this_machine
+from .network import SERVER_NAME, Network, Placed, on_this_machine
 from .oneself import Oneself
 from .output import Output, timestamp
 from .overlays import Overlays
@@ -103,9 +103,11 @@ class DockerLauncher:
         self._starting: set[str] = set()
         self._turn = threading.Condition()
         self._local: bool | None = None
+        self._deciding = threading.Lock()
         self._shared_memory = shared_memory
         self._init = True
         self._known: dict[str, Any] | None = None
+        self._version: dict[str, Any] | None = None
 
     def load(self) -> None:
         """Import the engine's client; else the first call does."""
@@ -137,8 +139,8 @@ class DockerLauncher:
             self._sweep_pauses(ended=True)
             self._network.remove()
             self._enclosed.remove()
-        except EngineDown as error:
-            log.info("nothing cleaned up: %s", error)
+        except EmulatorError as error:  # what is left, the next start or `prune` finds by label
+            log.info("not everything is cleaned up: %s", error)
         self._engine.close()
 
     def start(self, spec: ContainerSpec) -> str:
@@ -300,9 +302,25 @@ class DockerLauncher:
         placed = self._network.ensure()
         if placed.own is not None:
             return placed.own
-        if self._local is None:
-            self._local = on_this_machine(placed.gateway)
-        return placed.gateway if self._local else None
+        with self._deciding:
+            if self._local is None:
+                self._local = on_this_machine(placed.gateway) or self._held(placed)
+            return placed.gateway if self._local else None
+
+    def _held(self, placed: Placed) -> bool:
+        """Keep a network of Podman's up; say whether its gateway is this machine's then.
+
+        Podman makes the bridge of a network with its first container and takes it away with the
+        last, so that there would be no address to listen on. A pause that no job gets holds it.
+        """
+        if not self._podman():
+            return False
+        holder = self._namespaces.take(Place("network", placed.name))
+        if holder is None:
+            return False
+        if not (local := on_this_machine(placed.gateway)):
+            self._namespaces.remove(holder.pause)
+        return local
 
     def _warm(self) -> None:
         try:
@@ -319,6 +337,7 @@ class DockerLauncher:
         try:
             body = request(
                 *(spec, self._own(labels.JOB), place, namespace, self._mounts(spec)),
+                own_hostname=self._podman(),
                 init=self._init,
                 shm_bytes=self._shared_memory(spec.memory_bytes or self._info()["MemTotal"]),
             )
@@ -435,6 +454,12 @@ class DockerLauncher:
         if self._known is None:
             self._known = dict(self._engine.get("/info"))
         return self._known
+
+    def _podman(self) -> bool:
+        """Say whether the engine is Podman, as its version was when first asked."""
+        if self._version is None:
+            self._version = dict(self._engine.get("/version"))
+        return is_podman(self._version)
 
     def _inspect(self, handle: str) -> dict[str, Any] | None:
         """Return what the engine knows of a container of ours."""

@@ -129,8 +129,10 @@ class Network:
             self._placed = None
             if self._find():
                 self._oneself.leave(self._name)
-                with contextlib.suppress(Refused):  # a job outlives this emulator on it
+                try:
                     self._engine.delete(f"/networks/{self._name}")
+                except (Refused, Failed) as error:  # a job outlives this emulator on it
+                    log.debug("the network %s stays: %s", self._name, error)
 
     def _find(self) -> Placed | None:
         found = self._engine.find(f"/networks/{self._name}")
