@@ -1,13 +1,13 @@
 """The one place that knows every part: settings in, a running emulator out.
 
-Starting serves at once; the engine, the storage and what an earlier run left come up behind the
-first requests, which wait for just the part that they need. The thread that starts the emulator
-imports what is needed to serve; from then on all imports are those of `Loading`'s thread.
+Starting serves at once, on a socket that is bound already; the engine, the storage and what an
+earlier run left come up behind the first requests, which wait for just the part that they need. The
+thread that starts the emulator imports what is needed to serve; from then on all imports are those
+of `Loading`'s thread.
 """
 
 import logging
 import re
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -33,6 +33,8 @@ from emulator.loading import Loading
 from emulator.logs import LogSink
 from emulator.names import endpoint_log_group, token
 from emulator.operations import absent, registry
+from emulator.prepare import STORAGE as STORAGE_FOLDER
+from emulator.prepare import Prepared, prepare
 from emulator.protocol import model
 from emulator.protocol.front import create_app
 from emulator.protocol.pages import WELL, create_pages
@@ -55,7 +57,6 @@ from emulator.serving import Server
 from emulator.settings import Settings
 from emulator.state_files import StateDamaged
 from emulator.storage import Storage
-from emulator.store.database import Database
 from emulator.store.documents import Documents
 
 if TYPE_CHECKING:
@@ -87,17 +88,13 @@ _ALIVE = (ENDPOINT, TRAINING_JOB, NOTEBOOK_INSTANCE)
 class Assembly:
     """All parts, put together; `start` serves and `close` ends everything but the state."""
 
-    def __init__(self, settings: Settings) -> None:
-        model.require_botocore()
+    def __init__(self, settings: Settings, prepared: Prepared) -> None:
         self.settings = settings
-        self.state = settings.state.resolve()
-        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._port = settings.port or _free_port(settings.host)
+        self.state, self.database, self._port = prepared.state, prepared.database, prepared.port
         self.default_scope = Scope(settings.account, settings.region)
-        self.database = Database(self.state / "resources.sqlite")
         self.store = Documents(self.database)
         self.storage = Storage(
-            self.state / "storage",
+            self.state / STORAGE_FOLDER,
             default_account=settings.account,
             default_region=settings.region,
             sample_data=settings.sample_data,
@@ -145,7 +142,7 @@ class Assembly:
         )
         self._versions: Document = {}
         self.server = Server(
-            create_app(self._parts()), [(settings.host, self._port)], threads=REQUESTS_AT_ONCE
+            create_app(self._parts()), [prepared.listener], threads=REQUESTS_AT_ONCE
         )
         self.proxy = self._proxy()
         self._closing = threading.Event()
@@ -162,7 +159,7 @@ class Assembly:
         return f"http://{self.settings.host}:{self._port}"
 
     def start(self, on_failure: Callable[[], object] | None = None) -> None:
-        """Serve; raises OSError if an address can't be had.
+        """Serve; raises OSError if the proxy's address can't be had.
 
         Args:
             on_failure: called from another thread when the engine answers that it is no use.
@@ -454,13 +451,14 @@ class Assembly:
             self.server.listen(gateway, self._port)
 
 
-def assemble(settings: Settings) -> Assembly:
-    """Return the emulator that the settings describe; nothing serves yet.
+def assemble(settings: Settings, prepared: Prepared | None = None) -> Assembly:
+    """Return the emulator that the settings describe; nothing is answered yet.
 
-    Raises:
-        PermanentError: a newer release wrote the state, or a file of it is damaged.
+    Args:
+        prepared: what `prepare` has given for these settings; None to prepare it here, which
+            raises what `prepare` does.
     """
-    return Assembly(settings)
+    return Assembly(settings, prepared or prepare(settings))
 
 
 @cache
@@ -493,10 +491,3 @@ def _instance(state: Path) -> str:
     if not re.fullmatch("[0-9a-f]+", found):
         raise StateDamaged(path, "it is no id of containers")
     return found
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -3,8 +3,7 @@
 Granian does the HTTP in Rust and calls the application on a pool of threads, so the interpreter
 lock is held only while the application runs. Its command line and its public servers start a
 second process, install signal handlers and write to stdout; here its worker is driven directly
-(docs/decisions/0004-one-process-server.md). Sockets are bound here, without SO_REUSEPORT, so a
-port that is taken is an error and never a silent share.
+(docs/decisions/0004-one-process-server.md).
 
 Granian hands over a request's header value as an empty one if it has any byte beyond ASCII.
 
@@ -14,7 +13,6 @@ what is served.
 
 import asyncio
 import logging
-import os
 import socket
 import sys
 import threading
@@ -25,18 +23,17 @@ from typing import TYPE_CHECKING, Any
 from granian import _futures, _granian
 from granian.http import HTTP1Settings
 
+from emulator.listening import BACKLOG, Address, bind
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
-Address = tuple[str, int]
-
 # Granian's type stubs describe other signatures than the extension module has.
 _native: Any = _granian
 _new_scheduler: Any = _futures._new_cbscheduler
 
-_BACKLOG = 1024
 _IDLE_THREAD_SECONDS = 30
 # Also how long an idle connection is kept. Granian's own 30 s is the pause of botocore's waiters:
 # each would send its next request on a connection that is just being closed.
@@ -61,12 +58,16 @@ class Server:
 
     Args:
         app: the WSGI application; called from several threads at once.
-        listeners: addresses bound by `start`; port 0 takes a free one.
+        listeners: what `start` serves: addresses, which it binds, or sockets that are bound.
         threads: the most requests that run at once on one listener; threads start when needed.
     """
 
     def __init__(
-        self, app: "WSGIApplication", listeners: Iterable[Address] = (), *, threads: int = 64
+        self,
+        app: "WSGIApplication",
+        listeners: Iterable[Address | socket.socket] = (),
+        *,
+        threads: int = 64,
     ) -> None:
         self._run = _runner(app)
         self._wanted = list(listeners)
@@ -89,8 +90,8 @@ class Server:
         """
         sockets: list[socket.socket] = []
         try:
-            for address in self._wanted:
-                sockets.append(_bind(address))
+            for wanted in self._wanted:
+                sockets.append(wanted if isinstance(wanted, socket.socket) else bind(wanted))
         except OSError:
             for bound in sockets:
                 bound.close()
@@ -100,7 +101,7 @@ class Server:
 
     def listen(self, host: str, port: int) -> Address:
         """Serve one more address and return it as bound; raises OSError if that is impossible."""
-        return self._serve(_bind((host, port)))
+        return self._serve(bind((host, port)))
 
     def stop(self, grace: float = 5.0) -> bool:
         """Take no new connection and wait up to `grace` seconds for requests under way.
@@ -152,7 +153,7 @@ class _Listener:
         self._signal = _native.WorkerSignal()
         self._signal.add_cb(self._ended.set)
         # The worker owns the descriptor from here on and closes it when it ends.
-        holder = _native.SocketHolder(bound.detach(), False, _BACKLOG)
+        holder = _native.SocketHolder(bound.detach(), False, BACKLOG)
         worker = _native.WSGIWorker(
             1,  # worker id
             (None, holder),
@@ -161,7 +162,7 @@ class _Listener:
             512,  # runtime blocking threads, not used by WSGI
             threads,
             _IDLE_THREAD_SECONDS,
-            _BACKLOG,  # connections served at once
+            BACKLOG,  # connections served at once
             "1",
             HTTP1Settings(header_read_timeout=_IDLE_CONNECTION_MS),
             None,  # no HTTP/2
@@ -177,27 +178,6 @@ class _Listener:
 
     def ended(self, timeout: float) -> bool:
         return self._ended.wait(timeout)
-
-
-def _bind(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # A restarted emulator must not wait for the former one's connections to time out.
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Inherited by every connection: without it a streamed reply waits 40 ms for the client's
-        # delayed acknowledgement.
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        bound.bind(address)
-        bound.listen(_BACKLOG)
-        bound.setblocking(False)
-    except OSError as error:
-        bound.close()
-        name = f"{address[0]}:{address[1]}"
-        raise OSError(
-            error.errno, f"cannot listen on {name}: {os.strerror(error.errno or 0)}"
-        ) from (error)
-    return bound
 
 
 def _runner(app: "WSGIApplication") -> Callable[[Any, dict[str, Any]], int]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from emulator.errors import PermanentError
 
+OF_STORAGE = ("s3/index.sqlite", "logs/lines.sqlite", "logs/metrics.sqlite")
+"""The files of the storage, below its own directory: of objects, of log lines, of metrics."""
 _HEADER = b"SQLite format 3\0"
 
 

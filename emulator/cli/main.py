@@ -1,25 +1,41 @@
 """The `sagemaker-emulator` command: the group of its commands, and what a user sees of an error.
 
-It imports no part of the emulator but the settings; the commands do when they run.
+It imports no part of the emulator but the settings. A command's module is imported when the command
+is asked for, and its other parts when it runs.
 """
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import click
 
 import emulator
-from emulator.cli.accelerators import accelerators
-from emulator.cli.clients import env
-from emulator.cli.compose import compose
-from emulator.cli.doctor import doctor
-from emulator.cli.images import images
-from emulator.cli.up import up
 from emulator.errors import EmulatorError
 from emulator.settings import BadSetting
+
+COMMANDS: Mapping[str, str] = {
+    "accelerators": "emulator.cli.accelerators",
+    "compose": "emulator.cli.compose",
+    "doctor": "emulator.cli.doctor",
+    "env": "emulator.cli.clients",
+    "images": "emulator.cli.images",
+    "up": "emulator.cli.up",
+}
+"""The module of each command, which there has the command's name."""
 
 
 class Commands(click.Group):
     """A group that tells the emulator's errors in one sentence, without a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -39,10 +55,6 @@ def commands() -> None:
     sagemaker-emulator up               start it
     eval "$(sagemaker-emulator env)"    point the clients of a shell at it
     """
-
-
-for command in (up, env, images, accelerators, compose, doctor):
-    commands.add_command(command)
 
 
 def main() -> None:

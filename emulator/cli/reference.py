@@ -93,7 +93,9 @@ def _help(command: click.Command, above: click.Context | None = None) -> Iterato
     yield context.command_path, command.get_help(context)
     if isinstance(command, click.Group):
         for below in command.list_commands(context):
-            yield from _help(command.commands[below], context)
+            found = command.get_command(context, below)
+            assert found is not None
+            yield from _help(found, context)
 
 
 def main(folder: Path) -> None:

@@ -20,6 +20,7 @@ import click
 from emulator.cli import claim, ports
 from emulator.cli.flags import with_settings
 from emulator.clock import monotonic
+from emulator.prepare import prepare
 from emulator.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def up(settings: Settings) -> None:
     """Run the emulator in the foreground.
 
-    Prints one line, `ready http://HOST:PORT`, on standard output when it serves. Stops on Ctrl-C
-    (SIGINT) or SIGTERM: containers are stopped, the state is kept. A further signal, a second or
-    more after the first, ends it at once.
+    Prints one line, `ready http://HOST:PORT`, on standard output when clients may call. Stops on
+    Ctrl-C (SIGINT) or SIGTERM: containers are stopped, the state is kept. A further signal, a
+    second or more after the first, ends it at once.
     """
     settings = replace(settings, state=settings.state.absolute())
     _configure_logging(settings.log_level)
@@ -51,22 +52,28 @@ def up(settings: Settings) -> None:
         ports.check_free(settings)
         asked = _listen_to_signals()
         _leave_aws(os.environ)
-        # Takes a second or more: after the cheap checks have passed.
+        try:
+            prepared = prepare(settings)
+        except OSError:
+            ports.check_free(settings)  # says who took the port since it was checked
+            raise
+        url = f"http://{settings.host}:{prepared.port}"
+        held.announce(url)
+        click.echo(f"ready {url}")
+        # Takes many times as long as all before. Connections wait in the socket meanwhile.
         from emulator.assemble import assemble
 
-        _serve(assemble(settings), held, asked)
+        _serve(assemble(settings, prepared), asked)
 
 
-def _serve(assembly: "Assembly", held: claim.Claim, asked: threading.Event) -> None:
+def _serve(assembly: "Assembly", asked: threading.Event) -> None:
     """Start the emulator, wait until it is asked to stop, and stop it."""
     try:
         try:
             assembly.start(on_failure=asked.set)
         except OSError:
-            ports.check_free(assembly.settings)  # says who took the port since it was checked
+            ports.check_free(assembly.settings)  # says who took the proxy's port meanwhile
             raise
-        held.announce(assembly.url)
-        click.echo(f"ready {assembly.url}")
         asked.wait()
         if assembly.failure:
             raise assembly.failure

@@ -6,21 +6,15 @@ needed here. Loading is lazy and happens once per process.
 """
 
 import gzip
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from emulator.errors import PermanentError
-
-OLDEST_BOTOCORE = (1, 41)
-"""The first whose models have every operation that is answered here; as pyproject.toml says."""
-_MEND = "Run: python -m pip install --upgrade boto3"
+from emulator.protocol import botocore_data
 
 Shape = Mapping[str, Any]
 
@@ -60,7 +54,7 @@ def _shape_of(operation: Mapping[str, Any], side: str) -> str | None:
 @cache
 def sagemaker() -> Service:
     """Return the control plane's model; raises ModuleNotFoundError without botocore."""
-    return _read(_data() / _CONTROL)
+    return _read(botocore_data.folder() / _CONTROL)
 
 
 @cache
@@ -69,33 +63,9 @@ def planes() -> tuple[Service, ...]:
 
     Raises ModuleNotFoundError without botocore.
     """
-    folders = _data().glob(_PLANES)
+    folders = botocore_data.folder().glob(_PLANES)
     newest = [max(folder.iterdir()) for folder in folders if folder.name != "sagemaker"]
     return tuple(sorted((_read(folder) for folder in newest), key=lambda each: each.title))
-
-
-def require_botocore() -> None:
-    """Raise PermanentError, which says what to do, unless botocore is here and new enough."""
-    try:
-        text = (_data().parent / "__init__.py").read_text()
-    except ModuleNotFoundError as error:
-        raise PermanentError(f"The emulator can't work: {error}. {_MEND}") from None
-    # Importing botocore would take longer than all the rest of a start.
-    version = re.search(r"^__version__ = ['\"]((\d+)\.(\d+)\S*)['\"]$", text, re.MULTILINE)
-    if version and (int(version[2]), int(version[3])) < OLDEST_BOTOCORE:
-        oldest = ".".join(str(part) for part in OLDEST_BOTOCORE)
-        raise PermanentError(
-            f"The emulator can't work with botocore {version[1]}: it needs {oldest} or newer. "
-            f"{_MEND}"
-        )
-
-
-def _data() -> Path:
-    # find_spec locates botocore without importing it.
-    spec = find_spec("botocore")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("botocore is not installed")
-    return Path(spec.origin).parent / "data"
 
 
 def _read(folder: Path) -> Service:

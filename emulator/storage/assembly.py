@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 _ISSUED = ("AKIA", "ASIA")
 """How the ids of issued keys start; others are not looked up, so that they wait for nothing."""
 
-_FILES = ("s3/index.sqlite", "logs/lines.sqlite", "logs/metrics.sqlite")
-"""The databases, below the root: of objects, of log lines, of metrics."""
-
 
 class Storage:
     """The services behind the front.
@@ -62,7 +59,7 @@ class Storage:
         loads_itself: bool = True,
         images: Images = tuple,
     ) -> None:
-        for file in _FILES:
+        for file in state_files.OF_STORAGE:
             state_files.check(root / file)
         if not Storage._open.acquire(blocking=False):
             raise RuntimeError("another Storage is open; moto has one state per process")
@@ -92,7 +89,7 @@ class Storage:
         from emulator.storage.digits import DigitSource
 
         return loaded.assemble(
-            *(self.root / file for file in _FILES),
+            *(self.root / file for file in state_files.OF_STORAGE),
             digits=DigitSource(self._sample_data, self.root / "mnist"),
             data=self._data_buckets,
             account=self.default_scope.account,

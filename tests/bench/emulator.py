@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,6 +42,8 @@ class Emulator:
             self._log.flush()
             raise RuntimeError(Path(self._log.name).read_text())
         self.url = line[1]
+        with urllib.request.urlopen(self.url, timeout=60):
+            self.answered_ms = (time.perf_counter() - began) * 1000
         self.host, _, port = self.url.removeprefix("http://").partition(":")
         self.port = int(port)
 

@@ -34,6 +34,10 @@ def startup(repeats: int) -> Iterator[Row]:
         with Emulator() as emulator:
             return emulator.ready_ms
 
+    def answered() -> float:
+        with Emulator() as emulator:
+            return emulator.answered_ms
+
     def python(*arguments: str) -> float:
         command = [sys.executable, *arguments]
         run = partial(subprocess.run, command, check=True, stdout=subprocess.DEVNULL)
@@ -45,6 +49,12 @@ def startup(repeats: int) -> Iterator[Row]:
         ("python -c pass", partial(python, "-c", "pass")),
         repeats=repeats,
         goal=6,
+    )
+    yield compare(
+        "start until the first call is answered",
+        answered,
+        ("python -c pass", partial(python, "-c", "pass")),
+        repeats=repeats,
     )
     yield compare(
         "sagemaker-emulator --help",

@@ -27,7 +27,7 @@ CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("EMULATOR_", "
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [*COMMAND, *arguments], env=CLEAN, capture_output=True, text=True, timeout=60
+        [*COMMAND, *arguments], env=CLEAN, capture_output=True, text=True, timeout=180
     )
 
 

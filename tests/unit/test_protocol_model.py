@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from emulator.errors import PermanentError
-from emulator.protocol import model
+from emulator.protocol import botocore_data, model
 from emulator.protocol.validate import ALSO_MATCHING, WIDENED, violations
 
 
@@ -45,7 +45,7 @@ def test_every_input_and_output_shape_can_be_checked() -> None:
 @pytest.fixture
 def botocore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a botocore of the test's own says its version."""
-    monkeypatch.setattr(model, "_data", lambda: tmp_path / "data")
+    monkeypatch.setattr(botocore_data, "folder", lambda: tmp_path / "data")
     return tmp_path / "__init__.py"
 
 
@@ -53,7 +53,7 @@ def botocore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_botocore_that_is_too_old_is_refused_with_the_mend(version: str, botocore: Path) -> None:
     botocore.write_text(f"import os\n\n__version__ = '{version}'\n")
     with pytest.raises(PermanentError) as refused:
-        model.require_botocore()
+        botocore_data.require()
     assert str(refused.value) == (
         f"The emulator can't work with botocore {version}: it needs 1.41 or newer. "
         "Run: python -m pip install --upgrade boto3"
@@ -63,14 +63,14 @@ def test_a_botocore_that_is_too_old_is_refused_with_the_mend(version: str, botoc
 @pytest.mark.parametrize("line", ["__version__ = '1.41.0'", '__version__ = "2.0.1"', ""])
 def test_any_other_botocore_is_not(line: str, botocore: Path) -> None:
     botocore.write_text(f"{line}\n")
-    model.require_botocore()
+    botocore_data.require()
 
 
 def test_the_installed_botocore_is_new_enough() -> None:
-    model.require_botocore()
+    botocore_data.require()
 
 
 def test_the_package_asks_for_the_versions_that_it_needs() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    oldest = ".".join(str(part) for part in model.OLDEST_BOTOCORE)
+    oldest = ".".join(str(part) for part in botocore_data.OLDEST)
     assert {f"boto3>={oldest}", f"botocore>={oldest}"} <= set(project["dependencies"])
