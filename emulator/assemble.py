@@ -109,6 +109,7 @@ class Assembly:
             reach=settings.reach,
             scratch=self.state / "scratch",
             shared_memory=settings.container_shm.of,
+            loaded=lambda: self._loading.wait(ENGINE_CLIENT),
         )
         self.images = HeldImages(self.launcher.image, self.launcher.images)
         self.regions = Regions()

@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +68,14 @@ class Engine:
 
     Args:
         client: a docker SDK client to use instead of connecting.
+        loaded: returns once `load` was called, where one thread owns the imports.
     """
 
-    def __init__(self, client: "APIClient | None" = None) -> None:
+    def __init__(
+        self, client: "APIClient | None" = None, *, loaded: Callable[[], None] = lambda: None
+    ) -> None:
         self._client = client
+        self._loaded = loaded
         self._connecting = threading.Lock()
         self._streams: set[Stream] = set()
         self._closed = False
@@ -157,6 +161,7 @@ class Engine:
         body: Any,
         timeout: float | None,
     ) -> "Response":
+        self._loaded()
         import requests
         import urllib3
 

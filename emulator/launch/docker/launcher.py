@@ -68,6 +68,7 @@ class DockerLauncher:
         shared_memory: returns the bytes of /dev/shm for a container that may use so many bytes of
             memory; 0 for the engine's own.
         client: a docker SDK client to use instead of connecting.
+        loaded: returns once `load` was called, where one thread owns the imports.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class DockerLauncher:
         scratch: Path | None = None,
         shared_memory: Callable[[int], int] = lambda memory: 0,
         client: "APIClient | None" = None,
+        loaded: Callable[[], None] = lambda: None,
     ) -> None:
         if reach not in ("auto", "address", "publish"):
             raise ValueError(f"reach is auto, address or publish, not {reach!r}")
@@ -89,7 +91,7 @@ class DockerLauncher:
         self._instance = instance
         self._port = port
         self._reach = reach
-        self._engine = Engine(client)
+        self._engine = Engine(client, loaded=loaded)
         self._oneself = Oneself(self._engine)
         self._network = Network(self._engine, self._oneself, instance, name, internal=False)
         self._enclosed = Network(
