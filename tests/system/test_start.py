@@ -89,6 +89,9 @@ def use_every_part(running: Emulator) -> None:
         ("cloudwatch", "list_metrics", {}),
         ("ecr", "create_repository", {"repositoryName": "some"}),
         ("sns", "create_topic", {"Name": "some"}),
+        ("kms", "create_key", {}),
+        ("lambda", "list_functions", {}),
+        ("s3", "list_objects_v2", {"Bucket": "sagemaker-sample-files"}),
         ("sagemaker", "list_experiments", {}),
         ("logs", "filter_log_events", {"logGroupName": "/aws/sagemaker/TrainingJobs"}),
     ):
@@ -97,6 +100,9 @@ def use_every_part(running: Emulator) -> None:
         ("sagemaker", "describe_endpoint", {"EndpointName": "absent"}),
         ("sagemaker", "create_auto_ml_job_v2", {}),
         ("s3", "get_object", {"Bucket": "absent-bucket", "Key": "absent"}),
+        ("s3", "put_bucket_policy", {"Bucket": bucket, "Policy": "nonsense"}),
+        ("kms", "describe_key", {"KeyId": "alias/absent"}),
+        ("lambda", "invoke", {"FunctionName": "absent"}),
         ("dynamodb", "list_tables", {}),
     ):
         with pytest.raises((ClientError, ParamValidationError)):

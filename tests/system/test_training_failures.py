@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from running_emulator import ACCOUNT, IMAGE, REGION, Emulator, unique
-from training_data import assert_gone, channel, model, output, path_of, put
+from training_data import assert_gone, channel, line, model, output, path_of, put
 
 pytestmark = pytest.mark.docker
 
@@ -177,6 +177,38 @@ def test_a_missing_output_bucket_fails_the_upload(emulator: Emulator) -> None:
     assert job["FailureReason"] == (
         f"ClientError: Artifact upload failed:The S3 bucket '{absent}' does not exist"
     )
+
+
+def test_a_file_name_that_is_not_utf8_fails_its_job_and_nothing_else(emulator: Emulator) -> None:
+    name, other = unique("latin"), unique("beside")
+    bucket = emulator.bucket()
+    write = line(
+        """
+for folder in (b'/opt/ml/model', b'/opt/ml/checkpoints'):
+    for file in (b'lat\\xe9in', b'plain'):
+        open(folder + b'/' + file, 'w').write('state')
+print('written', flush=True)
+"""
+    )
+    emulator.train(
+        name,
+        python=write,
+        bucket=bucket,
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out", "CompressionType": "NONE"},
+        CheckpointConfig={"S3Uri": f"s3://{bucket}/checkpoints"},
+    )
+    job = emulator.ended(name)
+    assert (job["TrainingJobStatus"], job["FailureReason"]) == (
+        "Failed",
+        "ClientError: Artifact upload failed:The file name "
+        f"'out/{name}/output/model/lat\\xe9in' is not UTF-8",
+    )
+    assert emulator.keys(bucket) == ["checkpoints/plain", f"out/{name}/output/model/plain"]
+    assert emulator.output(name) == ["written"]
+    emulator.train(other, shell="echo trained > /opt/ml/model/weights", bucket=bucket)
+    assert emulator.ended(other)["TrainingJobStatus"] == "Completed"
+    assert model(emulator, bucket, other) == {"weights": b"trained\n"}
+    assert_gone(emulator, name)
 
 
 def test_the_first_cause_is_told_when_the_upload_fails_too(emulator: Emulator) -> None:
