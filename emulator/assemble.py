@@ -108,6 +108,7 @@ class Assembly:
             pool_size=settings.pool_size,
             reach=settings.reach,
             scratch=self.state / "scratch",
+            state=self.state,
             shared_memory=settings.container_shm.of,
             loaded=lambda: self._loading.wait(ENGINE_CLIENT),
         )

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "emulator.cli.doctor",
     "env": "emulator.cli.clients",
     "images": "emulator.cli.images",
+    "prune": "emulator.cli.prune",
     "up": "emulator.cli.up",
 }
 """The module of each command, which there has the command's name."""

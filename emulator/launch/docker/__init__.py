@@ -10,6 +10,7 @@ mounts.py       which directory of the engine's machine a path of ours is
 overlays.py     copy-on-write mounts
 ownership.py    files of root become the emulator's own
 output.py       log streams, resumed without loss or repetition
+leftovers.py    what emulators have made, whichever it was, and its removal
 labels.py       what marks things as ours
 """
 

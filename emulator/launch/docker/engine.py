@@ -69,13 +69,19 @@ class Engine:
     Args:
         client: a docker SDK client to use instead of connecting.
         loaded: returns once `load` was called, where one thread owns the imports.
+        marks: labels of everything that is made by way of this connection, beside its own.
     """
 
     def __init__(
-        self, client: "APIClient | None" = None, *, loaded: Callable[[], None] = lambda: None
+        self,
+        client: "APIClient | None" = None,
+        *,
+        loaded: Callable[[], None] = lambda: None,
+        marks: Mapping[str, str] | None = None,
     ) -> None:
         self._client = client
         self._loaded = loaded
+        self._marks = dict(marks or {})
         self._connecting = threading.Lock()
         self._streams: set[Stream] = set()
         self._closed = False
@@ -87,6 +93,8 @@ class Engine:
         self, path: str, body: Any = None, *, timeout: float = _CALL_SECONDS, **params: Any
     ) -> Any:
         """Raises TimedOut, an EngineDown, when no answer came within `timeout` seconds."""
+        if body and "Labels" in body:
+            body = {**body, "Labels": {**self._marks, **body["Labels"]}}
         return self._request("POST", path, params, body, timeout)
 
     def delete(self, path: str, **params: Any) -> None:

@@ -9,6 +9,10 @@ from emulator.names import LABEL_PREFIX
 
 INSTANCE = LABEL_PREFIX + "instance"
 """Id of the state directory whose emulator made this."""
+STATE = LABEL_PREFIX + "state"
+"""That state directory, as its emulator called it."""
+MACHINE = LABEL_PREFIX + "machine"
+"""The host name of the machine, or container, that the emulator ran on."""
 ROLE = LABEL_PREFIX + "role"
 """What it is for: one of the roles below."""
 PAUSE = LABEL_PREFIX + "pause"

@@ -8,6 +8,7 @@ exit codes from containers that are still there.
 import contextlib
 import logging
 import math
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -65,6 +66,7 @@ class DockerLauncher:
             ``publish`` on this machine's loopback, ``auto`` by address where that works. A
             container that is isolated has no published port, except that there is no other way.
         scratch: directory for what containers write to ``cow`` mounts; None makes those read-only.
+        state: the emulator's state directory, which what it leaves behind can be known by.
         shared_memory: returns the bytes of /dev/shm for a container that may use so many bytes of
             memory; 0 for the engine's own.
         client: a docker SDK client to use instead of connecting.
@@ -81,6 +83,7 @@ class DockerLauncher:
         pause_image: str | None = "sagemaker-emulator/base:latest",
         reach: str = "auto",
         scratch: Path | None = None,
+        state: Path | None = None,
         shared_memory: Callable[[int], int] = lambda memory: 0,
         client: "APIClient | None" = None,
         loaded: Callable[[], None] = lambda: None,
@@ -91,7 +94,8 @@ class DockerLauncher:
         self._instance = instance
         self._port = port
         self._reach = reach
-        self._engine = Engine(client, loaded=loaded)
+        marks = {labels.STATE: str(state), labels.MACHINE: socket.gethostname()} if state else {}
+        self._engine = Engine(client, loaded=loaded, marks=marks)
         self._oneself = Oneself(self._engine)
         self._network = Network(self._engine, self._oneself, instance, name, internal=False)
         self._enclosed = Network(
