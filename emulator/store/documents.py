@@ -1,5 +1,6 @@
 """Durable documents, their history and their tags; implements `call.Store` on SQLite."""
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -10,7 +11,10 @@ import orjson
 from emulator import arn as arns
 from emulator.call import EVERYTHING, Area, Document, Entry, Kind, Measurement, Record, Scope
 from emulator.clock import now
+from emulator.errors import PermanentError
 from emulator.store.database import Database
+
+log = logging.getLogger(__name__)
 
 _COLUMNS = "kind, account, region, name, arn, phase, body, version"
 
@@ -80,7 +84,7 @@ class Documents:
             where += f" AND phase IN ({', '.join('?' * len(wanted))})"
             values += wanted
         query = f"SELECT {_COLUMNS} FROM document WHERE {where} ORDER BY rowid"
-        return map(_record, self._database.rows(query, *values))
+        return _readable(self._database.rows(query, *values))
 
     def change(
         self,
@@ -168,8 +172,20 @@ def _absent(kind: Kind, scope: Scope, name: str) -> Exception:
 
 def _record(row: tuple[Any, ...]) -> Record:
     kind, account, region, name, arn, phase, body, version = row
-    scope = Scope(account, region)
-    return Record(kind, scope, name, arn, phase, orjson.loads(body), version)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise PermanentError(f"What is kept of {arn} can't be read: {error}") from error
+    return Record(kind, Scope(account, region), name, arn, phase, document, version)
+
+
+def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[Record]:
+    """Yield the records; one that can't be read is left as it is, and harms no other."""
+    for row in rows:
+        try:
+            yield _record(row)
+        except PermanentError as error:
+            log.error("%s", error)
 
 
 def _remember(

@@ -38,7 +38,10 @@ RUN_THERE = {
 def port() -> Iterator[None]:
     """Have the port that the pages name for oneself; several test runs take turns."""
     deadline = time.monotonic() + SECONDS
-    with open(Path(tempfile.gettempdir()) / f"sagemaker-emulator-port-{PORT}", "w") as turn:
+    file = Path(tempfile.gettempdir()) / f"sagemaker-emulator-port-{PORT}"
+    if not file.exists():
+        file.touch()
+    with file.open() as turn:  # to read alone: another user may have made it
         while True:
             try:
                 fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)

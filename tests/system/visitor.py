@@ -24,7 +24,7 @@ from tests.source_tree import copy_to
 
 _PATIENCE = 30.0
 _PATH = "/usr/local/bin:/usr/bin:/bin"
-_PACKAGES = Path(sys.prefix) / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+_PACKAGES = [path for path in map(Path, sys.path) if path.name == "site-packages"]
 
 
 @dataclass
@@ -205,15 +205,17 @@ def _make_environment(visitor: Visitor) -> None:
     venv = visitor.checkout / ".venv"
     python = _python(visitor)
     subprocess.run([python, "-m", "venv", "--without-pip", str(venv)], check=True)
-    packages = venv / _PACKAGES.relative_to(sys.prefix)
-    if visitor.run("ls", str(_PACKAGES), check=False).returncode == 0:
-        (packages / "tests.pth").write_text(f"{visitor.checkout}\n{_PACKAGES}\n")
+    [packages] = (venv / "lib").glob("python3*/site-packages")
+    found = [str(visitor.checkout)]
+    if visitor.run("ls", *map(str, _PACKAGES), check=False).returncode == 0:
+        found += map(str, _PACKAGES)
     else:
         # They are where this user may not look, such as below /root.
-        shutil.copytree(_PACKAGES, packages, dirs_exist_ok=True, copy_function=_link)
+        for each in _PACKAGES:
+            shutil.copytree(each, packages, dirs_exist_ok=True, copy_function=_link)
         for hook in packages.glob("__editable__*"):
             hook.unlink()
-        (packages / "tests.pth").write_text(f"{visitor.checkout}\n")
+    (packages / "tests.pth").write_text("\n".join(found))
     for script in Path(sys.prefix, "bin").iterdir():
         _copy_script(script, venv / "bin" / script.name)
     (venv / ".installed").touch()
@@ -229,6 +231,8 @@ def _python(visitor: Visitor) -> str:
 
 
 def _link(source: str, target: str) -> str:
+    if os.path.exists(target):
+        return target  # what comes first on the path is imported
     try:
         os.link(source, target)
     except OSError:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emulator.call import Scope
-from emulator.errors import ResourceInUse, ValidationException
+from emulator.errors import PermanentError, ResourceInUse, ValidationException
 from emulator.kinds import ENDPOINT, MODEL, TRAINING_JOB
 from emulator.store.database import Database
 from emulator.store.documents import Documents
@@ -244,3 +245,19 @@ def test_no_writer_comes_between_the_writes_of_a_transaction(store: Documents) -
         assert {record.name for record in store.select(MODEL)} == {"first", "second"}
     writer.join(60)
     assert [record.name for record in store.select(MODEL)] == ["first", "second", "another"]
+
+
+def test_what_can_not_be_read_of_one_harms_no_other(
+    store: Documents, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("first", "spoilt", "last"):
+        store.create(MODEL, HOME, name, "Created", {})
+    with sqlite3.connect(path) as disk:
+        disk.execute("UPDATE document SET body = x'7b7b' WHERE name = 'spoilt'")
+    disk.close()
+    assert [record.name for record in store.select(MODEL)] == ["first", "last"]
+    assert f"What is kept of {_arn('spoilt')} can't be read" in caplog.text
+    with pytest.raises(PermanentError, match="can't be read"):
+        store.fetch(MODEL, HOME, "spoilt")
+    store.remove(MODEL, HOME, "spoilt")
+    assert store.find(MODEL, HOME, "spoilt") is None
