@@ -22,6 +22,15 @@ from emulator.settings import Settings
 _WANTED_BYTES = 5 * 10**9  # all images and a few jobs
 _NEEDED_BYTES = 10**9
 _OLDEST_API = (1, 41)
+_CATATONIT = tuple(
+    Path(folder, "catatonit")
+    for folder in (
+        "/usr/libexec/podman",
+        "/usr/local/libexec/podman",
+        "/usr/lib/podman",
+        "/usr/bin",
+    )
+)
 
 
 @click.command(short_help="Check what the emulator needs here and name the mend.")
@@ -70,6 +79,33 @@ def check_engine(settings: Settings) -> Finding:
         oldest = ".".join(str(part) for part in _OLDEST_API)
         return Finding("engine", False, f"{text} is too old", f"install one with API {oldest}")
     return Finding("engine", True, text)
+
+
+def check_init(settings: Settings) -> Finding:
+    """Has the engine an init, below which containers run as on AWS? They run without, too."""
+    from emulator.launch.docker.containers import is_podman
+    from emulator.launch.docker.engine import Engine
+
+    subject, engine = "init", Engine()
+    try:
+        version, info = engine.get("/version"), engine.get("/info")
+    except EmulatorError:
+        return Finding(subject, False, "not checked: no engine", mends.engine(), required=False)
+    finally:
+        engine.close()
+    text = "not there: what handles no SIGTERM takes its whole grace to stop"
+    if not is_podman(version):
+        name, package = str(info.get("InitBinary") or "docker-init"), "tini"
+        # Docker asked it for its version. It says N/A, too, where it did not understand the answer.
+        asked = (info.get("InitCommit") or {}).get("ID") != "N/A"
+        there = asked or shutil.which(name) is not None
+    elif os.environ.get("DOCKER_HOST", "unix://").startswith("unix://"):
+        there, name = any(path.exists() for path in _CATATONIT), "catatonit"
+        package = name
+    else:
+        return Finding(subject, True, "not checked: Podman is on another machine")
+    mend = f"install the engine's {name} (a package {package}) where the engine runs"
+    return Finding(subject, there, name if there else text, mend, required=False)
 
 
 def check_images(settings: Settings) -> Finding:
@@ -148,6 +184,7 @@ def _existing(path: Path) -> Path:
 
 CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     check_engine,
+    check_init,
     check_images,
     check_port,
     check_disk,

@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +19,7 @@ from emulator.cli import doctor, mends
 from emulator.cli.claim import claimed
 from emulator.cli.doctor import Finding
 from emulator.cli.main import commands
+from emulator.launch.docker.engine import Engine
 from emulator.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +54,7 @@ def test_without_an_engine_the_mend_is_told_and_the_exit_code_is_1(tmp_path: Pat
     assert lines[1].endswith("or unset DOCKER_HOST to use one on this machine")
     assert [line[2:].partition("  ")[0] for line in lines if line[0] in "✓✗!"] == [
         "engine",
+        "init",
         "images",
         "port",
         "disk",
@@ -167,3 +170,38 @@ def test_a_state_directory_below_a_file_is_wrong(tmp_path: Path) -> None:
     found = doctor.check_state(in_state(tmp_path / "file" / "state"))
     assert not found.ok
     assert "--state DIR" in found.mend
+
+
+DOCKER = {"Components": [{"Name": "Engine"}]}
+PODMAN = {"Components": [{"Name": "Podman Engine"}]}
+
+
+@pytest.mark.parametrize(
+    "version, info, catatonit, ok, word",
+    [
+        (DOCKER, {"InitBinary": "docker-init", "InitCommit": {"ID": "de40ad0"}}, "", True, ""),
+        (DOCKER, {"InitBinary": "docker-init", "InitCommit": {"ID": ""}}, "", True, ""),
+        (DOCKER, {"InitBinary": "docker-init", "InitCommit": {"ID": "N/A"}}, "", False, "tini"),
+        (PODMAN, {"InitBinary": ""}, "there", True, ""),
+        (PODMAN, {"InitBinary": ""}, "", False, "catatonit"),
+    ],
+)
+def test_an_engine_without_an_init_is_told_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    version: dict[str, Any],
+    info: dict[str, Any],
+    catatonit: str,
+    ok: bool,
+    word: str,
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    answers = {"/version": version, "/info": info}
+    monkeypatch.setattr(Engine, "get", lambda engine, path: answers[path])
+    monkeypatch.setattr(doctor, "_CATATONIT", (tmp_path / "catatonit",))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if catatonit:
+        (tmp_path / "catatonit").touch()
+    finding = doctor.check_init(Settings())
+    assert (finding.ok, finding.required) == (ok, False)
+    assert ok or word in finding.mend
