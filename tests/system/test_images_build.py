@@ -31,9 +31,9 @@ def test_the_listing_tells_what_is_built_and_from_what() -> None:
         assert state.current
 
 
-def test_the_listing_needs_no_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(recipes, "__file__", str(tmp_path / "emulator/catalogue/recipes.py"))
-    with pytest.raises(PermanentError, match="built from a checkout"):
+def test_the_listing_needs_no_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes.tree, "folder", lambda name: None)
+    with pytest.raises(PermanentError, match="no sources of images"):
         building.build(on_progress=lambda line: None)
     assert all(state.image_id and state.current for state in building.listing())
 
@@ -62,11 +62,11 @@ def test_a_step_that_fails_is_named_with_its_output_and_the_old_image_stays(
     assert client.images.get("sagemaker-emulator/chainer:latest").id == before
 
 
-def test_a_silent_engine_is_refused_with_the_way_to_start_one(
+def test_a_silent_engine_is_refused_with_what_finds_the_mend(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nobody/listens.sock")
-    with pytest.raises(PermanentError, match=r"DOCKER_HOST=unix:///nobody.*make engine"):
+    with pytest.raises(PermanentError, match=r"DOCKER_HOST=unix:///nobody.*emulator doctor"):
         building.listing()
 
 
