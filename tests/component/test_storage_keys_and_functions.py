@@ -119,6 +119,21 @@ def test_a_policy_that_denies_something_denies_nothing_here(
     assert [found["Key"] for found in deleted["Deleted"]] == ["k"]
 
 
+def test_a_policy_of_exceptions_is_kept(served: Served) -> None:
+    s3 = served.client("s3")
+    statement = {
+        "Effect": "Deny",
+        "NotPrincipal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "NotAction": ["s3:GetObject", "s3:List*"],
+        "NotResource": f"arn:aws:s3:::{BUCKET}/open/*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": statement}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
+    assert json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"]) == policy
+    s3.put_object(Bucket=BUCKET, Key="closed", Body=b"x")
+    s3.delete_bucket_policy(Bucket=BUCKET)
+
+
 def archive() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
