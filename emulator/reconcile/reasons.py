@@ -203,4 +203,6 @@ def _script(config: str, instance: str, what: str, detail: str) -> str:
 
 
 def _cut(text: str) -> str:
+    """Return a text as a document can hold it: its beginning, with stray surrogates written out."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= LIMIT else text[: LIMIT - 1] + "…"

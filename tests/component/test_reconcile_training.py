@@ -627,3 +627,16 @@ def test_artifacts_say_that_they_are_encrypted_with_the_jobs_key(
     said = {(found.encryption, found.kms_key_id) for found in bucket.keys.values()}
     assert said == {("aws:kms", key)}
     assert len(bucket.keys) == 2
+
+
+def test_a_manifest_that_names_what_is_no_text_fails_the_job_and_says_so(world: World) -> None:
+    world.objects.put_bytes(
+        BUCKET, "manifest", f'[{{"prefix": "s3://{BUCKET}/in/"}}, "\\ud800"]'.encode()
+    )
+    named = channel("train", "manifest")
+    named["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+    world.create(Behaviour(), InputDataConfig=[named])
+    record = world.run()
+    assert record.phase == "Failed"
+    assert record.document["FailureReason"].startswith("ClientError: Data download failed:")
+    assert "\\ud800" in record.document["FailureReason"]
