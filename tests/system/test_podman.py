@@ -4,6 +4,7 @@ The service has directories, networks and locks of its own, so that nothing of t
 is touched. `make podman` installs it where it can; elsewhere these tests are skipped.
 """
 
+import ipaddress
 import os
 import resource
 import shutil
@@ -15,6 +16,10 @@ import pytest
 from endpoint_data import left_of
 from running_emulator import IMAGE, Emulator, eventually, unique
 from training_data import line
+
+from emulator.launch.docker import DockerLauncher
+from emulator.launch.docker import launcher as docker_launcher
+from emulator.launch.driver import ContainerSpec
 
 BASE = "sagemaker-emulator/base:latest"
 HAS_ALL = shutil.which("podman") is not None and shutil.which("catatonit") is not None
@@ -117,3 +122,23 @@ def test_podman_trains_stops_and_serves_and_the_emulator_ends_in_the_midst_of_a_
     eventually(lambda: emulator.containers(name=name), what="its container is being started")
     assert emulator.stop() == 0
     assert "Traceback" not in emulator.log.read_text()
+
+
+def test_where_the_gateway_is_elsewhere_containers_know_podmans_address_of_this_machine(
+    podman: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with a service without root, or in a virtual machine."""
+    monkeypatch.setenv("DOCKER_HOST", podman)
+    monkeypatch.setattr(docker_launcher, "on_this_machine", lambda address: False)
+    launcher = DockerLauncher(instance=unique("elsewhere"), port=4610, pool_size=0)
+    look = "import socket; print(socket.gethostbyname('sagemaker-emulator'))"
+    try:
+        handle = launcher.start(
+            ContainerSpec(unique("look"), BASE, command=("python3", "-c", look))
+        )
+        [line] = launcher.logs(handle)
+        launcher.remove(handle)
+    finally:
+        launcher.close()
+    assert ipaddress.ip_address(line.text)
+    assert f"reach this machine at {line.text} alone" in caplog.text

@@ -12,7 +12,7 @@ from emulator.launch.docker import labels
 from emulator.launch.docker.containers import is_podman, observed, refusal, request
 from emulator.launch.docker.engine import Absent, Failed, Refused
 from emulator.launch.docker.namespaces import Namespace, Place
-from emulator.launch.docker.network import Placed, addresses, free_subnets, routed
+from emulator.launch.docker.network import Placed, address_of, addresses, free_subnets, routed
 from emulator.launch.docker.output import Entry, Lines, entries, timestamp
 from emulator.launch.driver import ContainerSpec, ImageMissing, LogLine, Mount
 
@@ -354,3 +354,16 @@ def test_why_a_start_is_tried_again_names_none_either() -> None:
 )
 def test_podman_is_known_by_its_version(version: dict[str, object], expected: bool) -> None:
     assert is_podman(version) is expected
+
+
+@pytest.mark.parametrize(
+    "hosts, address",
+    [
+        ("127.0.0.1\tlocalhost\n10.0.2.2\thost.containers.internal other\n", "10.0.2.2"),
+        ("10.0.2.2 other host.containers.internal\r\n", "10.0.2.2"),
+        ("10.0.2.2 other # host.containers.internal\n\n", None),
+        ("", None),
+    ],
+)
+def test_a_name_in_a_hosts_file_has_its_address(hosts: str, address: str | None) -> None:
+    assert address_of("host.containers.internal", hosts) == address

@@ -32,7 +32,7 @@ from .engine import Absent, Engine, EngineDown, Failed, Refused, engine_socket
 from .engine import load as load_client
 from .mounts import bind
 from .namespaces import Namespace, Namespaces, Place
-from .network import SERVER_NAME, Network, Placed, on_this_machine
+from .network import PODMAN_HOST, SERVER_NAME, Network, Placed, address_of, on_this_machine
 from .oneself import Oneself
 from .output import Output, timestamp
 from .overlays import Overlays
@@ -110,6 +110,7 @@ class DockerLauncher:
         self._turn = threading.Condition()
         self._local: bool | None = None
         self._deciding = threading.Lock()
+        self._way_here = "host-gateway"
         self._shared_memory = shared_memory
         self._init = True
         self._known: dict[str, Any] | None = None
@@ -324,9 +325,19 @@ class DockerLauncher:
         holder = self._namespaces.take(Place("network", placed.name))
         if holder is None:
             return False
-        if not (local := on_this_machine(placed.gateway)):
-            self._namespaces.remove(holder.pause)
-        return local
+        if on_this_machine(placed.gateway):
+            return True
+        # It runs in a machine or namespace of its own, and Podman 4 knows no `host-gateway`.
+        hosts = self._engine.run(holder.pause, ["cat", "/etc/hosts"]).decode()
+        self._namespaces.remove(holder.pause)
+        if address := address_of(PODMAN_HOST, hosts):
+            self._way_here = address
+            log.warning(
+                "containers of this Podman reach this machine at %s alone: the emulator must listen"
+                " there (--host), where others in that network reach it, too",
+                address,
+            )
+        return False
 
     def _warm(self) -> None:
         try:
@@ -404,7 +415,7 @@ class DockerLauncher:
         )
 
     def _standard(self) -> Place:
-        known = {} if self.gateway_address() else {SERVER_NAME: "host-gateway"}
+        known = {} if self.gateway_address() else {SERVER_NAME: self._way_here}
         return Place("algo-1", self._network.ensure().name, known=known)
 
     def _by_address(self) -> bool:

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 SERVER_NAME = "sagemaker-emulator"
 """The emulator's name for containers; no dots: S3 clients and servers take those for a bucket's."""
+PODMAN_HOST = "host.containers.internal"
+"""Podman's name for the machine in the /etc/hosts of every container."""
 _POOL = IPv4Network("10.231.0.0/16")
 _PREFIX = 24
 _ROUTES = Path("/proc/net/route")
@@ -178,6 +180,15 @@ class Network:
             },
             "Labels": labels.of(self._instance, labels.NETWORK_ROLE),
         }
+
+
+def address_of(name: str, hosts: str) -> str | None:
+    """Return the address of a name in the text of an /etc/hosts, None if it has none."""
+    for line in hosts.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        if name in names:
+            return address
+    return None
 
 
 def on_this_machine(address: str) -> bool:
