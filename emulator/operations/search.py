@@ -14,7 +14,7 @@ from emulator import arn as arns
 from emulator import kinds
 from emulator.call import Call, Document, Kind, Record
 from emulator.errors import ValidationException
-from emulator.operations import endpoints, pipelines, trial_metrics
+from emulator.operations import endpoints, job_components, pipelines, trial_metrics
 from emulator.operations.listing import DEFAULT_PAGE
 from emulator.operations.record_kinds import TRIALS_OF
 from emulator.operations.refusals import refuse_unemulated
@@ -119,7 +119,7 @@ def _trial_components(call: Call, records: Iterable[Record]) -> Iterator[Found]:
         trial.name: {"TrialName": trial.name, "ExperimentName": trial.document["ExperimentName"]}
         for trial in call.store.select(kinds.TRIAL, call.scope)
     }
-    for record in records:
+    for record in (job_components.shown(call, record) for record in records):
         yield _tagged(
             call,
             record,

@@ -27,7 +27,6 @@ CHECKPOINTS = "/opt/ml/checkpoints/"
 
 NOT_EMULATED: Table = {
     "AlgorithmSpecification.AlgorithmName": "Name the algorithm's image in TrainingImage.",
-    "ExperimentConfig": "",
     "InfraCheckConfig.EnableInfraCheck": "",
     "InputDataConfig[].DataSource.DatasetSource": "Use S3DataSource.",
     "InputDataConfig[].DataSource.FileSystemDataSource": "Use S3DataSource.",

@@ -10,7 +10,7 @@ from emulator.kinds import TRAINING_JOB
 from emulator.lifecycle import training_job as life
 from emulator.lifecycle import warm_pool
 from emulator.lifecycle.training_job import FINAL, Event, Phase
-from emulator.operations import profiling, quotas, s3_uri, tags
+from emulator.operations import job_components, profiling, quotas, s3_uri, tags
 from emulator.operations.algorithms import with_metrics
 from emulator.operations.listing import Listing
 from emulator.operations.registry import operation
@@ -58,12 +58,14 @@ def create(call: Call, request: Document) -> Document:
         "ModelArtifacts": {"S3ModelArtifacts": _artifacts(name, request["OutputDataConfig"])},
     }
     resources = described["ResourceConfig"]
-    record = call.store.create(
-        *(TRAINING_JOB, call.scope, name, *life.born(document, at), labels),
-        admit=lambda: quotas.admit(
-            *(call, quotas.TRAINING, resources["InstanceType"], resources["InstanceCount"])
-        ),
-    )
+    with call.store.transaction():
+        record = call.store.create(
+            *(TRAINING_JOB, call.scope, name, *life.born(document, at), labels),
+            admit=lambda: quotas.admit(
+                *(call, quotas.TRAINING, resources["InstanceType"], resources["InstanceCount"])
+            ),
+        )
+        job_components.create(call, record)
     _take_warm_pool(call, record, at)
     call.wake(TRAINING_JOB, call.scope, name)
     return record.document
@@ -99,7 +101,9 @@ def delete(call: Call, request: Document) -> Document:
             "The request was rejected because the training job has an available warm pool. End it"
             " by UpdateTrainingJob with KeepAlivePeriodInSeconds 0."
         )
-    call.store.remove(TRAINING_JOB, call.scope, name)
+    with call.store.transaction():
+        job_components.settle(call, record)
+        call.store.remove(TRAINING_JOB, call.scope, name)
     call.wake(TRAINING_JOB, call.scope, name)
     return {}
 

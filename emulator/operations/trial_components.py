@@ -6,7 +6,7 @@ One component may be a part of many trials. Which, its own document says.
 from emulator.call import Call, Document
 from emulator.errors import ResourceNotFound, ValidationException
 from emulator.kinds import TRIAL, TRIAL_COMPONENT
-from emulator.operations import lineage, trial_metrics
+from emulator.operations import job_components, lineage, trial_metrics
 from emulator.operations.record_kinds import EXPERIMENTS, TRIAL_COMPONENTS, TRIALS, TRIALS_OF
 from emulator.operations.records import answer
 from emulator.operations.registry import operation
@@ -21,7 +21,8 @@ def create(call: Call, request: Document) -> Document:
 
 @operation("DescribeTrialComponent")
 def describe(call: Call, request: Document) -> Document:
-    component = TRIAL_COMPONENTS.find(call, request["TrialComponentName"])
+    found = TRIAL_COMPONENTS.find(call, request["TrialComponentName"])
+    component = job_components.shown(call, found)
     return component.document | {"Metrics": trial_metrics.summaries(call, component)}
 
 
@@ -31,7 +32,8 @@ def list_(call: Call, request: Document) -> Document:
         raise ValidationException(
             "Specify either SourceArn or ExperimentName and TrialName, not both."
         )
-    found = [record.document for record in call.store.select(TRIAL_COMPONENT, call.scope)]
+    components = call.store.select(TRIAL_COMPONENT, call.scope)
+    found = [job_components.shown(call, component).document for component in components]
     if "SourceArn" in request:
         source = request["SourceArn"]
         found = [one for one in found if one.get("Source", {}).get("SourceArn") == source]

@@ -1,32 +1,11 @@
 """Metrics that clients put to trial components, as the metrics service takes and gives them."""
 
-from collections.abc import Callable
-from math import fsum, sqrt
-
 from emulator.call import Call, Document, Measurement, Record
 from emulator.errors import ServiceError
+from emulator.logs.statistics import STATISTICS, summarize
 from emulator.operations.record_kinds import TRIAL_COMPONENTS
 from emulator.operations.registry import operation
 
-
-def _mean(values: list[float]) -> float:
-    return fsum(values) / len(values)
-
-
-def _deviation(values: list[float]) -> float:
-    # statistics.pstdev computes in fractions, at ten times the cost; a search asks for thousands.
-    mean = _mean(values)
-    return sqrt(_mean([(value - mean) ** 2 for value in values]))
-
-
-_STATISTICS: dict[str, Callable[[list[float]], float]] = {
-    "Min": min,
-    "Max": max,
-    "Avg": _mean,
-    "Count": len,
-    "StdDev": _deviation,
-    "Last": lambda values: values[-1],
-}
 _SECONDS = {"OneMinute": 60, "FiveMinute": 300, "OneHour": 3600}
 _ITERATION = "IterationNumber"
 
@@ -49,23 +28,23 @@ def get(call: Call, request: Document) -> Document:
 
 
 def summaries(call: Call, component: Record) -> list[Document]:
-    """Return the statistics of each metric of a trial component, in the order of their names."""
+    """Return the statistics of each metric of a trial component, in the order of their names.
+
+    Those that its job has made come first.
+    """
     by_name: dict[str, list[Measurement]] = {}
     for one in call.store.measurements(component.arn):
         by_name.setdefault(one.name, []).append(one)
-    return [
+    put = [
         {
             "MetricName": name,
             "SourceArn": component.arn,
             "TimeStamp": max(one.at for one in measured),
-            **_statistics(_values(measured)),
+            **summarize(_values(measured)),
         }
         for name, measured in sorted(by_name.items())
     ]
-
-
-def _statistics(values: list[float]) -> Document:
-    return {name: of(values) for name, of in _STATISTICS.items()}
+    return [*component.document.get("Metrics", []), *put]
 
 
 def _result(call: Call, query: Document) -> Document:
@@ -87,7 +66,7 @@ def _result(call: Call, query: Document) -> Document:
         elif one.step is not None:
             groups.setdefault(one.step, []).append(one)
     places = sorted(groups)
-    of = _STATISTICS[query["MetricStat"]]
+    of = STATISTICS[query["MetricStat"]]
     return {
         "Status": "Complete",
         "XAxisValues": places,

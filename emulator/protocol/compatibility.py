@@ -49,7 +49,8 @@ does: a page may be empty and have a `NextToken`. Paginators find everything; on
 - Metrics that `BatchPutMetrics` puts to a trial component are summarized by
   `DescribeTrialComponent`; `BatchGetMetrics` gets them, with times in seconds, of trial components
   alone. The two belong to the metrics service, which has no other operations.
-- Jobs make no trial components and no lineage of their own: `ExperimentConfig` is refused.
+- Every training job has a trial component, `NAME-aws-training-job`, which
+  [says what the job is at](members.md#experiments). Jobs make no lineage of their own.
 - `StartPipelineExecution`, a model package's `ValidationSpecification` and `CreateModel` of a
   `ModelPackageName` are refused.
 

@@ -15,6 +15,7 @@ from emulator.logs import (
     from_request,
     without_controls,
 )
+from emulator.logs.statistics import SUMMARIES, summarize
 from emulator.reconcile import labels, notices
 from emulator.reconcile.follow import Followers
 
@@ -103,13 +104,24 @@ class JobLogs:
         )
 
     def final_metrics(self, record: Record, hosts: list[Observed]) -> Document:
-        """Return the last value of each metric, from the whole output (contract B3)."""
+        """Return the last value of each metric, from the whole output (contract B3).
+
+        What all its values come to is told beside it, for the job's trial component.
+        """
         definitions, last = _metric_definitions(record), dict[str, Document]()
+        values: dict[str, list[float]] = {}
         for host in hosts if definitions else []:
             for line in self._launcher.logs(host.handle, follow=False):
                 for name, value in extract(definitions, without_controls(line.text)):
                     last[name] = {"MetricName": name, "Value": value, "Timestamp": line.at}
-        return {"FinalMetricDataList": list(last.values())} if last else {}
+                    values.setdefault(name, []).append(value)
+        if not last:
+            return {}
+        summaries = [
+            {"MetricName": name, "TimeStamp": one["Timestamp"], **summarize(values[name])}
+            for name, one in last.items()
+        ]
+        return {"FinalMetricDataList": list(last.values()), SUMMARIES: summaries}
 
     def _sink(self, record: Record, stream: str) -> Callable[[Sequence[LogLine]], None]:
         definitions = _metric_definitions(record)

@@ -334,6 +334,10 @@ def test_metrics_are_found_in_what_the_log_shows_and_are_numbers(world: World) -
     assert world.written.metrics == [0.5, 0.25]
     (metric,) = record.document["FinalMetricDataList"]
     assert (metric["MetricName"], metric["Value"]) == ("rmse", 0.25)
+    (summary,) = record.document["MetricSummaries"]
+    assert summary["TimeStamp"] == metric["Timestamp"]
+    statistics = ("Min", "Max", "Avg", "Count", "StdDev", "Last")
+    assert [summary[name] for name in statistics] == [0.25, 0.5, 0.375, 2, 0.125, 0.25]
 
 
 @pytest.mark.parametrize("count, shown", [(0, []), (3, [0, 1, 2]), (12, list(range(2, 12)))])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import packed_pictures
 import pytest
-from environments import Shell
+from environments import ROOT, Shell
 from packed_pictures import Packed
 
-from tests.system.running_emulator import Emulator, start
+from tests.system.running_emulator import IMAGE, Emulator, engine, start
 
 # Notebooks of others, MNIST and photographs, which are no part of the project.
 _NEEDED = ("SAGEMAKER_EMULATOR_TEST_NOTEBOOKS", "SAGEMAKER_EMULATOR_TEST_DATA")
@@ -23,6 +23,17 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     running = start(tmp_path_factory.mktemp("emulator"), "--sample-data", "bundled")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def scripted_image() -> str:
+    """Build the image whose hyperparameter `python` says what a job does; gives its name."""
+    client = engine()
+    try:
+        client.images.build(path=str(ROOT / "tests" / "system" / "image"), tag=IMAGE, rm=True)
+    finally:
+        client.close()
+    return IMAGE
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from environments import Shell
 
 pytestmark = pytest.mark.docker
 RUNS = """
-import json
+import json, os
+import sagemaker
 from sagemaker.analytics import ExperimentAnalytics
 from sagemaker.experiments import list_runs
 from sagemaker.experiments.experiment import Experiment
 from sagemaker.experiments.run import Run, load_run
+from sagemaker.estimator import Estimator
 from sagemaker.session import Session
 
 session = Session()
@@ -28,9 +30,21 @@ with Run(experiment_name="digits", run_name="first", sagemaker_session=session) 
     run.log_artifact("weights", "s3://bucket/weights", media_type="text/plain")
     # What log_roc_curve and others do once scikit-learn has done its part.
     run._log_graph_artifact({"type": "ROCCurve"}, "ROCCurve", is_output=True, artifact_name="roc")
+    estimator = Estimator(
+        IMAGE, sagemaker.get_execution_role(), instance_count=1, instance_type="ml.m5.large",
+        hyperparameters={"python": "[print('loss:', 20 - n) for n in range(3)]", "depth": 3},
+        metric_definitions=[{"Name": "loss", "Regex": "loss: ([0-9]+)"}],
+    )
+    estimator.fit(job_name="fit-in-run", logs=False)
 with load_run(experiment_name="digits", run_name="first", sagemaker_session=session) as run:
     run.log_parameter("later", "yes")
     told["loaded"] = run.run_name
+# What a script in the job's container does.
+described = session.describe_training_job("fit-in-run")
+os.environ["TRAINING_JOB_ARN"] = described["TrainingJobArn"]
+with load_run(sagemaker_session=session) as run:
+    told["in the job"] = run.run_name
+del os.environ["TRAINING_JOB_ARN"]
 try:
     with Run(experiment_name="digits", run_name="second", sagemaker_session=session) as run:
         raise ValueError("too bad")
@@ -48,6 +62,11 @@ told["status"] = first["Status"]["PrimaryStatus"]
 told["artifacts"] = sorted([*first["InputArtifacts"], *first["OutputArtifacts"]])
 told["failed"] = client.describe_trial_component(TrialComponentName="digits-second")["Status"]
 told["runs"] = sorted(one.run_name for one in list_runs("digits", sagemaker_session=session))
+job = client.describe_trial_component(TrialComponentName="fit-in-run-aws-training-job")
+told["job"] = [job["Status"]["PrimaryStatus"], job["Parameters"]["depth"]]
+(loss,) = job["Metrics"]
+told["job's"] = [loss[key] for key in ("MetricName", "Min", "Max", "Count")]
+told["sources"] = first["Sources"] == [job["Source"]]
 edges = client.list_associations(SourceArn=first["TrialComponentArn"])["AssociationSummaries"]
 told["lineage"] = [(one["AssociationType"], one["DestinationType"]) for one in edges]
 analytics = ExperimentAnalytics(
@@ -55,7 +74,7 @@ analytics = ExperimentAnalytics(
 )
 frame = analytics.dataframe()
 told["rows"] = frame["TrialComponentName"].tolist()
-told["best"] = float(frame["loss - Min"][0])
+told["best"] = frame["loss - Min"].tolist()[:2]
 Experiment.load("digits", sagemaker_session=session)._delete_all(action="--force")
 told["left"] = client.list_experiments()["ExperimentSummaries"]
 print(json.dumps(told))
@@ -94,10 +113,14 @@ print(json.dumps(told))
 """
 
 
-def test_runs_are_logged_loaded_searched_and_deleted(shell: Callable[..., Shell]) -> None:
-    told = json.loads(shell("v2").python(RUNS).splitlines()[-1])
+def test_runs_are_logged_loaded_searched_and_deleted(
+    shell: Callable[..., Shell], scripted_image: str
+) -> None:
+    script = RUNS.replace("IMAGE", repr(scripted_image))
+    told = json.loads(shell("v2").python(script).splitlines()[-1])
     assert told == {
         "loaded": "first",
+        "in the job": "first",
         "parameters": {
             "rate": {"NumberValue": 0.25},
             "optimizer": {"StringValue": "adam"},
@@ -107,11 +130,14 @@ def test_runs_are_logged_loaded_searched_and_deleted(shell: Callable[..., Shell]
         "status": "Completed",
         "metric": {"MetricName": "loss", "Count": 12, "Min": 1.0, "Max": 12.0, "Last": 1.0},
         "artifacts": ["notes", "weights"],
+        "job": ["Completed", {"NumberValue": 3.0}],
+        "job's": ["loss", 18.0, 20.0, 3],
+        "sources": True,
         "failed": {"PrimaryStatus": "Failed", "Message": "too bad"},
         "runs": ["first", "second"],
         "lineage": [["Produced", "ROCCurve"]],
-        "rows": ["digits-first", "digits-second"],
-        "best": 1.0,
+        "rows": ["fit-in-run-aws-training-job", "digits-first", "digits-second"],
+        "best": [18.0, 1.0],
         "left": [],
     }
 

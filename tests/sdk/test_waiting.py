@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from environments import ROOT, Shell
+from environments import Shell
 from outside import Outside
 
-from tests.system.running_emulator import IMAGE, Emulator, engine, unique
+from tests.system.running_emulator import IMAGE, Emulator, unique
 
 pytestmark = pytest.mark.docker
 Shells = Callable[..., Shell]
@@ -46,13 +46,8 @@ def timed(call, **arguments):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def image() -> None:
-    """Build the scripted image."""
-    client = engine()
-    try:
-        client.images.build(path=str(ROOT / "tests" / "system" / "image"), tag=IMAGE, rm=True)
-    finally:
-        client.close()
+def image(scripted_image: str) -> None:
+    """Have the scripted image."""
 
 
 def report(opened: Shell, script: str) -> Any:
