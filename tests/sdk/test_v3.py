@@ -107,8 +107,11 @@ print()
 print("null")
 """
 RANKS = """
+import sys
 from mpi4py import MPI
-print("rank", MPI.COMM_WORLD.rank, "knows the sum", MPI.COMM_WORLD.allreduce(MPI.COMM_WORLD.rank))
+total = MPI.COMM_WORLD.allreduce(MPI.COMM_WORLD.rank)
+# In one piece, or the processes write into each other's lines.
+sys.stdout.write(f"rank {MPI.COMM_WORLD.rank} knows the sum {total}\\n")
 """
 DISTRIBUTED = """
 from sagemaker.train.distributed import MPI
