@@ -45,6 +45,11 @@ class Loading:
         self.stopping = True
         if self._thread is not None:
             self._thread.join()
+            return
+        # A start that failed early: nobody will load anything any more, and some may wait for it.
+        for part in self._loaded.values():
+            if not part.done():
+                part.set_exception(LoadingFailed("The emulator ends."))
 
     def wait(self, part: str) -> None:
         """Return once a part is loaded.

@@ -98,3 +98,11 @@ def test_the_end_comes_after_the_part_under_way_and_before_the_next(
 
 def test_what_never_began_is_stopped_at_once() -> None:
     Loading({"some": lambda: None}).stop()
+
+
+def test_who_waits_for_what_never_began_to_load_hears_of_the_end() -> None:
+    loading = Loading({"a part": lambda: None})
+    loading.stop()
+    loading.stop()
+    with pytest.raises(LoadingFailed, match="The emulator ends"):
+        loading.wait("a part")
