@@ -170,7 +170,7 @@ def test_a_killed_emulator_goes_on_updating_and_the_old_fleet_serves(launched: L
     emulator = launched()
     name = emulator.deploy(emulator.config({"ModelName": emulator.model()}))
     old = ids(emulator, name)
-    model = emulator.model(Environment={"READY_AFTER": "5"})
+    model = emulator.model(Environment={"READY_WHEN": "/tmp/ready"})
     config = emulator.config({"ModelName": model})
     emulator.client("sagemaker").update_endpoint(EndpointName=name, EndpointConfigName=config)
     eventually(lambda: len(ids(emulator, name)) == 2)
@@ -180,6 +180,8 @@ def test_a_killed_emulator_goes_on_updating_and_the_old_fleet_serves(launched: L
     eventually(lambda: answers(emulator, name))
     assert status(emulator, name) == "Updating"
     assert ids(emulator, name) == both
+    for each in emulator.containers(name=name):
+        each.exec_run(["touch", "/tmp/ready"])
     described = emulator.settled(name)
     assert described["EndpointConfigName"] == config
     eventually(lambda: ids(emulator, name) == both - old, what="only the new fleet is left")

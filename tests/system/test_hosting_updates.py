@@ -177,7 +177,7 @@ def test_a_dead_container_is_started_again_while_an_update_is_slow(
     emulator = launched()
     name = emulator.deploy(emulator.config({"ModelName": emulator.model()}))
     [first] = emulator.containers(name=name)
-    slow = emulator.model(Environment={"READY_AFTER": "4"})
+    slow = emulator.model(Environment={"READY_WHEN": "/tmp/ready"})
     update(emulator, name, emulator.config({"ModelName": slow}))
     eventually(lambda: len(emulator.containers(name=name)) == 2)
     first.kill()
@@ -189,4 +189,6 @@ def test_a_dead_container_is_started_again_while_an_update_is_slow(
     eventually(lambda: old_fleet() - {first.id} == old_fleet() != set(), what="it is healed")
     eventually(lambda: answers(emulator, name))
     assert emulator.endpoint(name)["EndpointStatus"] == "Updating"
+    for each in emulator.containers(name=name):
+        each.exec_run(["touch", "/tmp/ready"])
     assert emulator.settled(name)["EndpointStatus"] == "InService"
