@@ -208,7 +208,9 @@ def test_a_stopped_emulators_jobs_fail_at_the_next_start_and_keep_what_they_wrot
     )
     assert model(emulator, bucket, name) == {"first": b"early", "last": b"saved"}
     assert output(emulator, bucket, name) == {"report": b"so far"}
-    assert emulator.output(name) == ["ready", "told"]
+    # On a busy machine the emulator may have said, too, that the container is waited for.
+    said = [line for line in emulator.output(name) if "goes on after SIGTERM" not in line]
+    assert said == ["ready", "told"]
     assert_gone(emulator, name)
 
 

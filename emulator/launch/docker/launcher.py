@@ -356,7 +356,7 @@ class DockerLauncher:
                 *(spec, self._own(labels.JOB), place, namespace, self._mounts(spec)),
                 own_hostname=self._podman(),
                 init=self._init,
-                shm_bytes=self._shared_memory(spec.memory_bytes or self._info()["MemTotal"]),
+                shm_bytes=self._shared_memory(spec.memory_bytes or self._info().get("MemTotal", 0)),
             )
             created = str(self._engine.post("/containers/create", body, name=spec.name)["Id"])
             self._engine.post(f"/containers/{created}/start")
