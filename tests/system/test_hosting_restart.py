@@ -44,7 +44,7 @@ def test_a_container_that_goes_away_is_started_again(emulator: Emulator, how: st
     assert emulator.command(name, list="/opt/ml/model")["files"] == ["weights"]
     assert len(ids(emulator, name)) == 1
     emulator.delete(name)
-    assert left_of(emulator, name) == []
+    eventually(lambda: left_of(emulator, name) == [], what="nothing is left of it")
 
 
 def answers_to_exit(emulator: Emulator, name: str) -> bool:
@@ -87,7 +87,7 @@ def test_a_container_that_keeps_dying_does_not_take_the_endpoint_down(emulator: 
     reply = emulator.invoke(name, b"x", TargetVariant="V2")
     assert reply["InvokedProductionVariant"] == "V2"
     emulator.delete(name)
-    assert left_of(emulator, name) == []
+    eventually(lambda: left_of(emulator, name) == [], what="nothing is left of it")
 
 
 # Emulators that die.
@@ -111,7 +111,7 @@ def test_a_killed_emulator_finds_its_containers_serving(launched: Launch) -> Non
     emulator.invoke(name, b"123456")
     eventually(lambda: len(emulator.log_lines(group)) == 2, what="each line is there once")
     emulator.delete(name)
-    assert left_of(emulator, name) == []
+    eventually(lambda: left_of(emulator, name) == [], what="nothing is left of it")
 
 
 def test_a_stopped_emulator_stops_its_containers_and_brings_them_back(launched: Launch) -> None:
@@ -215,7 +215,7 @@ def test_a_killed_emulator_goes_on_deleting(launched: Launch) -> None:
     emulator.kill()
     emulator = launched("--serving-stop-grace", "0", state=emulator.state)
     eventually(lambda: emulator.gone(name))
-    assert left_of(emulator, name) == []
+    eventually(lambda: left_of(emulator, name) == [], what="nothing is left of it")
 
 
 def test_what_nobody_needs_is_gone_after_a_kill(launched: Launch) -> None:
