@@ -1,6 +1,6 @@
 """Puts the sources of images and the compose file into a wheel; pyproject.toml has all the rest.
 
-They stay at the top of the source tree, where people look for them: emulator/tree.py finds both.
+They stay at the top of the source tree, where people look for them: emulator/sources.py finds both.
 """
 
 import shutil

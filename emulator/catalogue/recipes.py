@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator import tree
+from emulator import sources
 from emulator.errors import PermanentError
 from emulator.names import LABEL_PREFIX
 
@@ -98,7 +98,7 @@ WANTED = (*FINAL, "emulator")
 
 def source_directory() -> Path:
     """Return images/ of the source tree or of the wheel; raises PermanentError without either."""
-    directory = tree.folder("images")
+    directory = sources.folder("images")
     if directory is None:
         raise PermanentError(
             "This installation has no sources of images: they are in a checkout of the source tree"
@@ -139,15 +139,15 @@ def files_of(name: str, source: Path) -> Iterator[tuple[str, Path]]:
     if recipe.toolkit:
         folders.append((source / "toolkit", "toolkit/"))
     if recipe.source:
-        folders.append((tree.package_of(source), "source/emulator/"))
+        folders.append((sources.package_of(source), "source/emulator/"))
     if recipe.clients:
-        folders.append((tree.package_of(source) / "clients", "clients/"))
+        folders.append((sources.package_of(source) / "clients", "clients/"))
     for folder, prefix in folders:
         for file in sorted(folder.rglob("*")):
             path = file.relative_to(folder)
             # What tools leave behind is hidden or a cache, and no part of an image.
             left_behind = any(part.startswith((".", "__pycache__")) for part in path.parts)
-            copied = path.parts[0] == tree.COPY  # of these very files, in a wheel
+            copied = path.parts[0] == sources.COPY  # of these very files, in a wheel
             others = path.parts[0][:1].isdigit() and path.parts[0] != recipe.version
             if (
                 file.is_file()

@@ -2,7 +2,7 @@
 
 import click
 
-from emulator import tree
+from emulator import sources
 from emulator.errors import PermanentError
 
 
@@ -13,7 +13,7 @@ def compose() -> None:
     \b
     docker-compose -f "$(sagemaker-emulator compose)" up --detach
     """
-    folder = tree.folder("compose")
+    folder = sources.folder("compose")
     if folder is None:
         raise PermanentError("This installation has no compose file: it is in a container itself.")
     click.echo(folder / "compose.yaml")

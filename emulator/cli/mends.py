@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from emulator import tree
+from emulator import sources
 
 COMMAND = "sagemaker-emulator"
 
@@ -52,13 +52,13 @@ def compose() -> str:
 
 def images(*names: str) -> str:
     """Return what builds images."""
-    if tree.folder("images") is None:
+    if sources.folder("images") is None:
         return "build them on the machine itself: an installation that has their sources can"
     return " ".join((command(), "images", "build", *names))
 
 
 def _make(target: str) -> str:
-    root = tree.checkout()
+    root = sources.checkout()
     if root is None:
         return ""
     here = Path.cwd() == root
