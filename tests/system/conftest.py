@@ -33,8 +33,8 @@ def client() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Emulator]:
-    """One emulator for all tests that only use it."""
-    running = start(tmp_path_factory.mktemp("emulator"))
+    """One emulator for all tests that only use it, as many jobs at once as they like."""
+    running = start(tmp_path_factory.mktemp("emulator"), "--instance-quota", "0")
     yield running
     running.stop()
 
