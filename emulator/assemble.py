@@ -98,7 +98,7 @@ class Assembly:
             default_account=settings.account,
             default_region=settings.region,
             sample_data=settings.sample_data,
-            data_buckets=_folder(settings.data_buckets),
+            data_buckets=_data_buckets(settings.data_buckets),
             loads_itself=False,
             images=lambda: self.images.on_ecr(),
         )
@@ -477,8 +477,8 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _folder(path: str) -> Path | None:
-    return Path(path).expanduser().resolve() if path else None
+def _data_buckets(setting: str) -> Path | None:
+    return None if setting == "auto" else Path(setting).expanduser().resolve()
 
 
 def _instance(state: Path) -> str:

@@ -232,9 +232,9 @@ class Settings:
         "`auto` for MNIST from the network, `bundled` for the digits that ship with the emulator.",
     )
     data_buckets: str = _setting(
-        "",
+        "auto",
         "Directory served as the buckets from which AWS's notebooks read their data, a folder for"
-        " each; none for `storage/data-buckets` in the state directory.",
+        " each; `auto` for `storage/data-buckets` in the state directory.",
     )
     proxy_port: int = _setting(
         0, "Port of the TLS proxy for clients that must stay untouched; 0 for none.", PORT
