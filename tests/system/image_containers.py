@@ -146,6 +146,7 @@ def started(
         name=f"images-test-{secrets.token_hex(4)}",
         labels=LABELS,
         extra_hosts={THIS_MACHINE: "host-gateway"},
+        shm_size="1g",  # as the emulator's containers have it; scripts with workers fill 64 MB
         volumes={str(root): {"bind": "/opt/ml", "mode": "rw"}},
         **{"hostname": "algo-1", **options},
     )
