@@ -32,7 +32,7 @@ def test_the_listing_tells_what_is_built_and_from_what() -> None:
 
 
 def test_the_listing_needs_no_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipes.tree, "folder", lambda name: None)
+    monkeypatch.setattr(recipes.sources, "folder", lambda name: None)
     with pytest.raises(PermanentError, match="no sources of images"):
         building.build(on_progress=lambda line: None)
     assert all(state.image_id and state.current for state in building.listing())

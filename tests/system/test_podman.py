@@ -9,6 +9,7 @@ import os
 import resource
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,9 +66,15 @@ network_config_dir = "{root}/networks"
 
 
 @pytest.fixture(scope="module")
-def podman(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def root() -> Iterator[Path]:
+    """A directory for all that Podman keeps; it takes none whose path is over 50 characters."""
+    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="module")
+def podman(image: str, root: Path) -> Iterator[str]:
     """A service that has the scripted image; yields its address."""
-    root = tmp_path_factory.mktemp("podman")
     (root / "networks").mkdir()
     (root / "containers.conf").write_text(configuration(root))
     environment = {**os.environ, "CONTAINERS_CONF": str(root / "containers.conf")}
